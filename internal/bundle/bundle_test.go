@@ -1,0 +1,204 @@
+package bundle_test
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/bundle"
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+var now = time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
+
+type authority struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+func newAuthority(t *testing.T, name string, parent *authority) *authority {
+	t.Helper()
+	key := newKey(t, inventory.EC256)
+	tpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, SubjectKeyId: []byte(name), IsCA: true, BasicConstraintsValid: true,
+		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(1000 * time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	from := &authority{tpl, key}
+	if parent != nil {
+		from = parent
+	}
+	return &authority{sign(t, tpl, from, key.Public()), key}
+}
+
+func newKey(t *testing.T, kind inventory.KeyType) crypto.Signer {
+	t.Helper()
+	key, err := bundle.NewKey(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func sign(t *testing.T, tpl *x509.Certificate, by *authority, pub crypto.PublicKey) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, tpl, by.cert, pub, by.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (a *authority) leaf(t *testing.T, key crypto.Signer, from time.Time, names ...string) *x509.Certificate {
+	return sign(t, &x509.Certificate{
+		SerialNumber: big.NewInt(0x80a1), DNSNames: names, NotBefore: from, NotAfter: from.Add(90 * 24 * time.Hour),
+	}, a, key.Public())
+}
+
+func chain(cs ...*x509.Certificate) []byte {
+	var out []byte
+	for _, c := range cs {
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})...)
+	}
+	return out
+}
+
+func origin() bundle.Origin {
+	return bundle.Origin{Directory: "https://ca.example/dir", Account: "https://ca.example/acct/1", IssuedAt: now}
+}
+
+func TestMake(t *testing.T) {
+	root := newAuthority(t, "root", nil)
+	middle := newAuthority(t, "middle", root)
+	for _, kind := range []inventory.KeyType{inventory.EC256, inventory.EC384, inventory.RSA2048} {
+		t.Run("a bundle of "+string(kind)+" has every field of the contract and verifies", func(t *testing.T) {
+			key := newKey(t, kind)
+			b, err := bundle.Make(chain(middle.leaf(t, key, now.Add(-time.Hour), "b.example", "a.example"), middle.cert, root.cert), key, origin())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.KeyType != kind || fmt.Sprint(b.Domains) != "[a.example b.example]" || b.Serial != "80a1" || b.Issuer != "CN=middle" || b.SchemaVersion != 1 {
+				t.Errorf("%+v", b.InUse())
+			}
+			if strings.Count(b.Chain, "BEGIN") != 1 || strings.Count(b.FullChain, "BEGIN") != 2 {
+				t.Error("the root is in the chain")
+			}
+			for _, p := range []string{b.Certificate, b.Chain, b.FullChain, b.PrivateKey} {
+				if !strings.HasSuffix(p, "-----\n") {
+					t.Error("a PEM doesn't end in a newline")
+				}
+			}
+			if err := b.Verify(bundle.Expect{Domains: b.Domains, Now: now}); err != nil {
+				t.Error(err)
+			}
+			text, _ := b.Encode()
+			if again, err := bundle.Parse(text); err != nil || again.PrivateKey != b.PrivateKey || again.FullChain != b.FullChain {
+				t.Errorf("reading it back: %v", err)
+			}
+		})
+	}
+	t.Run("a certificate for another key is refused", func(t *testing.T) {
+		key := newKey(t, inventory.EC256)
+		if _, err := bundle.Make(chain(middle.leaf(t, key, now, "a.example"), middle.cert), newKey(t, inventory.EC256), origin()); err == nil {
+			t.Error("no error")
+		}
+	})
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	root := newAuthority(t, "root", nil)
+	middle, stranger := newAuthority(t, "middle", root), newAuthority(t, "middle", nil)
+	key := newKey(t, inventory.EC256)
+	make_ := func(from time.Time, by, next *authority, names ...string) bundle.Bundle {
+		b, err := bundle.Make(chain(by.leaf(t, key, from, names...), next.cert), key, origin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	good := make_(now.Add(-time.Hour), middle, middle, "a.example")
+	old := make_(now.Add(-48*time.Hour), middle, middle, "a.example")
+	old.Serial = "01"
+	staging, other, mixed := good, good, good
+	staging.Directory, staging.Serial = "https://acme-staging-v02.api.letsencrypt.org/directory", good.Serial
+	otherKey, _ := bundle.EncodeKey(newKey(t, inventory.EC256))
+	other.PrivateKey = otherKey
+	mixed.Chain = ""
+	for name, tc := range map[string]struct {
+		b    bundle.Bundle
+		e    bundle.Expect
+		says string
+	}{
+		"other names than were asked for":             {good, bundle.Expect{Domains: []string{"a.example", "b.example"}, Now: now}, "comparing names"},
+		"a certificate that has expired":              {good, bundle.Expect{Domains: good.Domains, Now: now.Add(9999 * time.Hour)}, "expired"},
+		"one that begins tomorrow":                    {make_(now.Add(24*time.Hour), middle, middle, "a.example"), bundle.Expect{Domains: good.Domains, Now: now}, "valid only from"},
+		"a chain that doesn't sign it":                {make_(now, middle, stranger, "a.example"), bundle.Expect{Domains: good.Domains, Now: now}, "building the chain"},
+		"a key that isn't the certificate's":          {other, bundle.Expect{Domains: good.Domains, Now: now}, "another key"},
+		"parts that don't fit together":               {mixed, bundle.Expect{Domains: good.Domains, Now: now}, "comparing parts"},
+		"one that is older than what is in use":       {make_(now.Add(-99*time.Hour), middle, middle, "a.example"), bundle.Expect{Domains: good.Domains, Now: now, Current: &old}, "older"},
+		"a staging CA's where a real one's is in use": {staging, bundle.Expect{Domains: good.Domains, Now: now, Current: &good}, "staging"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := tc.b.Verify(tc.e)
+			if err == nil || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("got %v, want …%s…", err, tc.says)
+			}
+		})
+	}
+}
+
+func TestNoKeyIsShown(t *testing.T) {
+	key := newKey(t, inventory.EC256)
+	text, _ := bundle.EncodeKey(key)
+	b := bundle.Bundle{PrivateKey: text, Serial: "01"}
+	secret := strings.Split(text, "\n")[1]
+	for _, shown := range []string{fmt.Sprint(b), fmt.Sprintf("%+v", b), fmt.Sprintf("%#v", b), fmt.Sprintf("%v", &b)} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("the key is in %.60q", shown)
+		}
+	}
+	_, err := bundle.Parse(`{"private_key":"` + secret + `","schema_version":"x"}`)
+	if err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := bundle.ParseKey(strings.Replace(text, "PRIVATE", "WHATEVER", 2)); err == nil || strings.Contains(err.Error(), secret) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestCertIDKeepsTheLeadingZeroByte(t *testing.T) { // RFC 9773, 4.1: serial 0x87 is encoded with a leading 00
+	leaf := &x509.Certificate{AuthorityKeyId: []byte{0x69, 0x88}, SerialNumber: big.NewInt(0x87)}
+	if got, err := bundle.CertID(leaf); err != nil || got != "aYg.AIc" {
+		t.Errorf("%q, %v", got, err)
+	}
+	if _, err := bundle.CertID(&x509.Certificate{SerialNumber: big.NewInt(1)}); err == nil {
+		t.Error("no authority key identifier, no error")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(`{"schema_version":1,"private_key":"x"}`)
+	f.Add(`{"schema_version":2}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		b, err := bundle.Parse(text)
+		if err != nil {
+			return
+		}
+		if err := b.Verify(bundle.Expect{Now: now}); err == nil {
+			t.Fatal("what nobody signed was verified")
+		}
+		if _, err := b.Encode(); err != nil && b.NotAfter.Year() < 9999 && b.NotBefore.Year() < 9999 && b.IssuedAt.Year() < 9999 {
+			t.Fatal(err)
+		}
+	})
+}

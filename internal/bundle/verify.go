@@ -1,0 +1,98 @@
+package bundle
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Expect is what a bundle is held against before it may become current.
+type Expect struct {
+	Domains []string // sorted; exactly these must be covered
+	Current *Bundle  // what is in use; nil where there is nothing
+	Now     time.Time
+}
+
+// Verify says whether b may be put into use: the key belongs to the leaf, the names are those that were asked for, every
+// certificate of the chain signs the one before it, it is valid now and newer than what is in use, and no staging CA made it
+// while a real one made what is in use. All faults are reported at once.
+func (b Bundle) Verify(e Expect) error {
+	certs, err := parseChain([]byte(b.FullChain))
+	if err != nil {
+		return err
+	}
+	leaf := certs[0]
+	faults := []error{b.verifyKey(leaf), verifyNames(leaf, e.Domains), verifyDates(leaf, e.Now), verifySignatures(certs), b.verifyParts(certs)}
+	if e.Current != nil {
+		faults = append(faults, b.verifyNewer(*e.Current))
+	}
+	return errors.Join(faults...)
+}
+
+func (b Bundle) verifyKey(leaf *x509.Certificate) error {
+	key, err := ParseKey(b.PrivateKey)
+	if err != nil {
+		return err
+	}
+	return matches(leaf, key)
+}
+
+func verifyNames(leaf *x509.Certificate, want []string) error {
+	if got := Names(leaf); !slices.Equal(got, want) {
+		return fmt.Errorf("comparing names: the certificate is for %s, wanted is %s", strings.Join(got, ", "), strings.Join(want, ", "))
+	}
+	return nil
+}
+
+// clockSkew is how far a CA's clock may be ahead of ours.
+const clockSkew = 5 * time.Minute
+
+func verifyDates(leaf *x509.Certificate, now time.Time) error {
+	switch {
+	case leaf.NotBefore.After(now.Add(clockSkew)):
+		return fmt.Errorf("comparing dates: valid only from %s", leaf.NotBefore.UTC().Format(time.RFC3339))
+	case !leaf.NotAfter.After(now):
+		return fmt.Errorf("comparing dates: expired at %s", leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func verifySignatures(certs []*x509.Certificate) error {
+	if len(certs) == 1 {
+		return errors.New("building the chain: the CA sent no issuer's certificate")
+	}
+	for i := range certs[1:] {
+		if err := certs[i].CheckSignatureFrom(certs[i+1]); err != nil {
+			return fmt.Errorf("building the chain: %q is not signed by %q: %w", certs[i].Subject, certs[i+1].Subject, err)
+		}
+	}
+	return nil
+}
+
+// verifyParts holds the fields that consumers read one by one against the chain that was verified.
+func (b Bundle) verifyParts(certs []*x509.Certificate) error {
+	if b.Certificate+b.Chain != b.FullChain {
+		return errors.New("comparing parts: fullchain is not certificate and chain")
+	}
+	if b.Serial != Serial(certs[0]) {
+		return errors.New("comparing parts: serial is not the certificate's")
+	}
+	return nil
+}
+
+func (b Bundle) verifyNewer(current Bundle) error {
+	if b.Serial != current.Serial && !b.NotBefore.After(current.NotBefore) && !b.NotAfter.After(current.NotAfter) {
+		return fmt.Errorf("comparing with what is in use: it is older (valid from %s, in use is valid from %s)",
+			b.NotBefore.Format(time.RFC3339), current.NotBefore.Format(time.RFC3339))
+	}
+	if Staging(b.Directory) && !Staging(current.Directory) {
+		return fmt.Errorf("comparing with what is in use: %s is a staging CA, it may not replace a certificate of %s", b.Directory, current.Directory)
+	}
+	return nil
+}
+
+// Staging says whether a directory belongs to a CA whose certificates nobody trusts.
+func Staging(directory string) bool { return strings.Contains(directory, "staging") }

@@ -1,0 +1,72 @@
+package inventory
+
+import "time"
+
+// Why is the reason for which a certificate needs an order; its words are those of a job's reason.
+type Why string
+
+// The needs that the table itself can tell. Manual and revoked ones come from outside.
+const (
+	NeedNone    Why = ""
+	NeedFirst   Why = "first"
+	NeedChanged Why = "changed"
+	NeedRenewal Why = "renewal"
+)
+
+// Need is what a certificate needs and from which moment on. A need of none has the zero time.
+type Need struct {
+	Why Why
+	At  time.Time // UTC
+}
+
+// Need says what c needs next: a first issuance, a changed one, or its renewal at the chosen moment. What is disabled needs nothing.
+func (c Certificate) Need() Need {
+	switch {
+	case !c.Wanted.Enabled:
+		return Need{}
+	case c.InUse == nil:
+		return Need{NeedFirst, c.Wanted.Since}
+	case c.Changed():
+		return Need{NeedChanged, later(c.Wanted.Since, c.GuardedUntil())}
+	default:
+		return Need{NeedRenewal, later(c.InUse.RenewAt, c.GuardedUntil())}
+	}
+}
+
+// GuardedUntil is the end of the one-day guard; zero where nothing is in use.
+func (c Certificate) GuardedUntil() time.Time {
+	if c.InUse == nil {
+		return time.Time{}
+	}
+	return c.InUse.IssuedAt.Add(Guard)
+}
+
+// Deadline is the moment by which the need must be met: the end of what is in use or, where there is nothing yet, the moment
+// at which it was wanted.
+func (c Certificate) Deadline() time.Time {
+	if c.InUse == nil {
+		return c.Wanted.Since
+	}
+	return c.InUse.NotAfter
+}
+
+// Backoff is how long to wait after the n-th failure in a row: 1, 10, 100 minutes, then a day (docs/limits.md, retry advice).
+func Backoff(n int) time.Duration {
+	switch {
+	case n <= 1:
+		return time.Minute
+	case n == 2:
+		return 10 * time.Minute
+	case n == 3:
+		return 100 * time.Minute
+	default:
+		return 24 * time.Hour
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,38 @@
+package budget
+
+import "time"
+
+// Bucket is the state of one limit for one key: nothing but its theoretical arrival time, the moment when it will be full again.
+// The zero value is a full bucket, and so is every bucket whose TAT has passed.
+type Bucket struct {
+	TAT time.Time
+}
+
+// BucketAt makes the bucket whose TAT is given in Unix nanoseconds, as it is stored; 0 makes a full one.
+func BucketAt(tatNanos int64) Bucket {
+	if tatNanos == 0 {
+		return Bucket{}
+	}
+	return Bucket{TAT: moment(tatNanos)}
+}
+
+// TATNanos is the TAT in Unix nanoseconds, as it is stored; 0 for a bucket that was never spent from.
+func (b Bucket) TATNanos() int64 {
+	if b.TAT.IsZero() {
+		return 0
+	}
+	return b.TAT.UnixNano()
+}
+
+// Equal says whether two buckets have the same TAT, in whatever time zone.
+func (b Bucket) Equal(other Bucket) bool { return b.TATNanos() == other.TATNanos() }
+
+// Stricter is the one of two buckets that has fewer tokens: the later TAT.
+func Stricter(a, b Bucket) Bucket {
+	if b.TATNanos() > a.TATNanos() {
+		return b
+	}
+	return a
+}
+
+func moment(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }

@@ -1,0 +1,47 @@
+package budget
+
+import (
+	"slices"
+	"strings"
+)
+
+// Name is the name of a limit, the same in the table, in scenarios, in overrides and on the command line. docs/limits.md has each
+// one's figures and what the CA counts.
+type Name string
+
+// The limits, with the subject of their keys and the moment at which the CA counts.
+const (
+	NewOrdersPerAccount             Name = "new-orders-per-account"             // account URL; at newOrder
+	CertificatesPerRegisteredDomain Name = "certificates-per-registered-domain" // registered domain, of all accounts; at issuance
+	CertificatesPerExactSet         Name = "certificates-per-exact-set"         // hash of the set of names, of all accounts; at issuance
+	FailedAuthorizations            Name = "failed-authorizations"              // account URL and name; at each failed validation
+	ConsecutiveFailures             Name = "consecutive-failures"               // the same; when empty the CA pauses the name; a success fills it
+	NewRegistrationsPerIP           Name = "new-registrations-per-ip"           // IP address; at newAccount
+)
+
+var names = []Name{
+	NewOrdersPerAccount, CertificatesPerRegisteredDomain, CertificatesPerExactSet,
+	FailedAuthorizations, ConsecutiveFailures, NewRegistrationsPerIP,
+}
+
+// Names lists all limits, in the order in which an order meets them.
+func Names() []Name { return slices.Clone(names) }
+
+// Known says whether n is one of the limits.
+func (n Name) Known() bool { return slices.Contains(names, n) }
+
+// atRequest says whether the CA counts when it gets the request.
+func (n Name) atRequest() bool { return n == NewOrdersPerAccount || n == NewRegistrationsPerIP }
+
+// atIssuance says whether the CA counts when it issues, and so later than the order, by an unknown time.
+func (n Name) atIssuance() bool {
+	return n == CertificatesPerRegisteredDomain || n == CertificatesPerExactSet
+}
+
+func nameList() string {
+	var all []string
+	for _, n := range names {
+		all = append(all, string(n))
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,126 @@
+package budget
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Refusal is what a 429 of the CA says.
+type Refusal struct {
+	Limit      Name          // the limit that denied; empty where the CA didn't say, or named one that isn't kept here
+	Subject    string        // the name or registered domain that the detail quotes, lower-case; empty where there is none
+	RetryAfter time.Duration // how long to wait; 0 where the CA didn't say
+	Paused     bool          // the account is paused for these names: no waiting helps, a person must open the link in the detail
+}
+
+// anchors are the fragments of the documentation link that ends every rate limit's detail. They are the stable part of the text.
+var anchors = map[string]Name{
+	"new-registrations-per-ip-address":                  NewRegistrationsPerIP,
+	"new-registrations-per-ipv6-range":                  NewRegistrationsPerIP, // no bucket of its own: waiting is the same
+	"new-orders-per-account":                            NewOrdersPerAccount,
+	"authorization-failures-per-identifier-per-account": FailedAuthorizations,
+	"new-certificates-per-registered-domain":            CertificatesPerRegisteredDomain,
+	"new-certificates-per-exact-set-of-identifiers":     CertificatesPerExactSet,
+}
+
+var (
+	anchorText  = regexp.MustCompile(`#([a-z0-9-]+)`)
+	quotedText  = regexp.MustCompile(`"([A-Za-z0-9*._:/-]{1,253})"`)
+	retryText   = regexp.MustCompile(`retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC`)
+	unpauseLink = regexp.MustCompile(`(?i)https?://[^\s"']*unpause[^\s"']*`)
+)
+
+// Classify429 reads the problem document's detail and the Retry-After header (empty where there was none) of a 429 that arrived at
+// now. It never fails: of what it doesn't recognise it says nothing.
+func Classify429(detail, retryAfter string, now time.Time) Refusal {
+	r := Refusal{RetryAfter: wait(retryAfter, now)}
+	limit, anchored := anchored(detail)
+	if !anchored {
+		r.Paused = strings.TrimSpace(retryAfter) == "" && speaksOfPause(detail)
+		return r
+	}
+	r.Limit = limit
+	if r.RetryAfter == 0 {
+		r.RetryAfter = waitInText(detail, now)
+	}
+	if limit == FailedAuthorizations || limit == CertificatesPerRegisteredDomain {
+		r.Subject = quoted(detail)
+	}
+	return r
+}
+
+// Key is the bucket that the refusal speaks of, for an order of these names by this account; ok is false where it speaks of none.
+func (r Refusal) Key(ca, account string, names []string) (k Key, ok bool) {
+	k = Key{CA: ca, Limit: r.Limit}
+	switch r.Limit {
+	case NewOrdersPerAccount:
+		k.Subject = account
+	case CertificatesPerExactSet:
+		k.Subject = SetHash(names)
+	case CertificatesPerRegisteredDomain:
+		k.Subject = r.Subject
+	case FailedAuthorizations:
+		if r.Subject != "" {
+			k.Subject = FailureSubject(account, r.Subject)
+		}
+	}
+	if k.Subject == "" {
+		return Key{}, false
+	}
+	return k, true
+}
+
+// RedactUnpause takes the unpause link out of a detail. It is a bearer token: whoever has it can act for the account.
+func RedactUnpause(detail string) string {
+	return unpauseLink.ReplaceAllString(detail, "(unpause link)")
+}
+
+func anchored(detail string) (Name, bool) {
+	for _, m := range anchorText.FindAllStringSubmatch(detail, -1) {
+		if n, ok := anchors[m[1]]; ok {
+			return n, true
+		}
+	}
+	return "", false
+}
+
+func speaksOfPause(detail string) bool {
+	low := strings.ToLower(detail)
+	return strings.Contains(low, "temporarily prevented from requesting certificates") || strings.Contains(low, "/unpause")
+}
+
+func quoted(detail string) string {
+	if m := quotedText.FindStringSubmatch(detail); m != nil {
+		return strings.ToLower(m[1])
+	}
+	return ""
+}
+
+// wait reads a Retry-After header: seconds, or a date (RFC 9110, 10.2.3). What can't be read, or has passed, is 0.
+func wait(header string, now time.Time) time.Duration {
+	header = strings.TrimSpace(header)
+	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+		return time.Duration(min(max(0, seconds), int64(maxRefill/time.Second))) * time.Second
+	}
+	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
+		if at, err := time.Parse(layout, header); err == nil {
+			return min(max(0, at.Sub(now)), maxRefill)
+		}
+	}
+	return 0
+}
+
+// waitInText reads the moment that the detail ends with; it is cut to whole seconds there.
+func waitInText(detail string, now time.Time) time.Duration {
+	m := retryText.FindStringSubmatch(detail)
+	if m == nil {
+		return 0
+	}
+	at, err := time.Parse(time.DateTime, m[1])
+	if err != nil {
+		return 0
+	}
+	return min(max(0, at.Sub(now)), maxRefill)
+}

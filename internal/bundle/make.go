@@ -35,7 +35,7 @@ func Make(chain []byte, key crypto.Signer, o Origin) (Bundle, error) {
 		return Bundle{}, err
 	}
 	leaf := certs[0]
-	if err := matches(leaf, key); err != nil {
+	if err := errors.Join(matches(leaf, key), verifyIssuers(certs)); err != nil {
 		return Bundle{}, err
 	}
 	private, err := EncodeKey(key)

@@ -1,0 +1,243 @@
+package plan_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+const (
+	day       = 24 * time.Hour
+	directory = "https://ca.example/dir"
+	tick      = 15 * time.Minute
+)
+
+var now = time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
+
+func fresh(name string, domains ...string) inventory.Certificate {
+	if len(domains) == 0 {
+		domains = []string{name + ".example"}
+	}
+	return inventory.Certificate{Name: name, Shard: "0", Rev: 1, Wanted: inventory.Wanted{
+		Domains: domains, KeyType: inventory.EC256, Directory: directory, Enabled: true, Since: now.Add(-time.Hour),
+	}, Status: inventory.Status{Due: now}}
+}
+
+func inUse(name string, renewAt time.Time) inventory.Certificate {
+	c := fresh(name)
+	c.InUse = &inventory.InUse{
+		Serial: "01", Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: directory,
+		NotBefore: renewAt.Add(-60 * day), NotAfter: renewAt.Add(30 * day), IssuedAt: renewAt.Add(-60 * day), RenewAt: renewAt,
+	}
+	return c
+}
+
+func input(cs ...inventory.Certificate) plan.Input {
+	in := plan.Input{
+		Now: now, Tick: tick, Shard: "0", Certificates: cs, Share: 0.8, Pace: plan.Pace{PerIssuance: 10 * time.Second, AtLeast: 20},
+		CAs:        map[string]plan.CA{directory: {Host: "ca.example", Limits: budget.LetsEncrypt()}},
+		Registered: map[string][]string{},
+	}
+	for _, c := range cs {
+		in.Registered[c.Name] = c.Wanted.Domains // every name its own
+	}
+	return in
+}
+
+func outcome(t *testing.T, p plan.Plan, name string) plan.Outcome {
+	t.Helper()
+	for _, o := range p.Outcomes {
+		if o.Certificate.Name == name {
+			return o
+		}
+	}
+	t.Fatalf("no outcome for %s", name)
+	return plan.Outcome{}
+}
+
+func TestDecide(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*inventory.Certificate)
+		want   reason.Reason
+		job    job.Reason
+		due    time.Time
+	}{
+		"nothing in use yet is issued at once": {func(*inventory.Certificate) {}, reason.Scheduled, job.First, now.Add(2 * tick)},
+		"a renewal whose moment lies in the tick waits for it": {
+			func(c *inventory.Certificate) { *c = inUse("www", now.Add(5*time.Minute)) }, reason.Scheduled, job.Renewal, now.Add(5*time.Minute + 2*tick),
+		},
+		"a renewal for tomorrow is not due": {
+			func(c *inventory.Certificate) { *c = inUse("www", now.Add(day)) }, reason.NotDue, "", now.Add(day),
+		},
+		"other names wanted are a change": {
+			func(c *inventory.Certificate) { *c = inUse("www", now.Add(day)); c.Wanted.Domains = []string{"b.example"} }, reason.Scheduled, job.Changed, now.Add(2 * tick),
+		},
+		"disabled is left alone, and never looked at again": {
+			func(c *inventory.Certificate) { c.Wanted.Enabled = false }, reason.Disabled, "", time.Time{},
+		},
+		"what a worker holds is left to it until its lease ends": {
+			func(c *inventory.Certificate) { c.Status.Issuance, c.Status.Due = "k", now.Add(time.Minute) }, reason.InProgress, "", now.Add(time.Minute),
+		},
+		"what a killed worker left is taken up at once": {
+			func(c *inventory.Certificate) { c.Status.Issuance = "k" }, reason.Scheduled, job.First, now.Add(2 * tick),
+		},
+		"what is disabled while an issuance is open is sent once more, to be cleaned up": {
+			func(c *inventory.Certificate) { c.Status.Issuance, c.Wanted.Enabled = "k", false }, reason.Scheduled, job.Renewal, now.Add(2 * tick),
+		},
+		"a failure keeps its reason while it backs off": {
+			func(c *inventory.Certificate) {
+				c.Status.Failures, c.Status.Reason, c.Status.NextAttempt = 3, reason.ZoneNotFound, now.Add(100*time.Minute)
+			}, reason.ZoneNotFound, "", now.Add(100 * time.Minute),
+		},
+		"a manual wish outlives its message": {
+			func(c *inventory.Certificate) {
+				*c = inUse("www", now.Add(20*day))
+				c.Status.Asked = &inventory.Asked{Reason: "manual", At: now.Add(-time.Hour)}
+			}, reason.Scheduled, job.Manual, now.Add(2 * tick),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := fresh("www")
+			tc.change(&c)
+			o := outcome(t, plan.Decide(input(c)), "www")
+			s := o.Certificate.Status
+			if s.Reason != tc.want || !s.Due.Equal(tc.due) {
+				t.Errorf("%s, due %s; want %s, due %s", s.Reason, s.Due, tc.want, tc.due)
+			}
+			switch {
+			case tc.job == "" && o.Job != nil:
+				t.Errorf("a job %+v", o.Job)
+			case tc.job != "" && (o.Job == nil || o.Job.Reason != tc.job):
+				t.Errorf("job %+v, want one for %s", o.Job, tc.job)
+			}
+		})
+	}
+}
+
+func TestABudgetDefersWithItsLimitAndTime(t *testing.T) {
+	in := input(fresh("a"), fresh("b"), fresh("c"))
+	for _, c := range in.Certificates {
+		in.Registered[c.Name] = []string{"crowded.example"}
+	}
+	limit := budget.Limit{Burst: 5, Count: 5, Period: 7 * day}
+	in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{budget.CertificatesPerRegisteredDomain: limit}}
+	key := budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "crowded.example"}
+	used := budget.Bucket{}
+	for range 3 {
+		used, _ = budget.Spend(limit, used, now, now)
+	}
+	in.Have = map[budget.Key]budget.Bucket{key: used}
+	p := plan.Decide(in)
+	// two are left of five, one of them is kept for people
+	if s := outcome(t, p, "a").Certificate.Status; s.Reason != reason.Scheduled {
+		t.Errorf("a: %s", s.Reason)
+	}
+	for _, name := range []string{"b", "c"} {
+		s := outcome(t, p, name).Certificate.Status
+		if s.Reason != reason.Budget || s.Limit != string(key.Limit) || s.LimitKey != "crowded.example" || !s.Due.After(now) || !s.NextAttempt.Equal(s.Due) {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+}
+
+func TestACorruptBudgetDefersOnlyWhatNeedsIt(t *testing.T) {
+	in := input(fresh("a"), fresh("b"))
+	in.Corrupt = map[budget.Key]error{
+		{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "a.example"}: fmt.Errorf("schema 9"),
+	}
+	p := plan.Decide(in)
+	if s := outcome(t, p, "a").Certificate.Status; s.Reason != reason.Budget || s.Due.IsZero() {
+		t.Errorf("a: %+v", s)
+	}
+	if s := outcome(t, p, "b").Certificate.Status; s.Reason != reason.Scheduled {
+		t.Errorf("b: %+v", s)
+	}
+}
+
+func TestNothingStartsAtSecondZeroOfAnHour(t *testing.T) {
+	in := input(inUse("www", now.Add(30*time.Minute)))
+	in.Now = now.Add(29 * time.Minute) // the moment is exactly 10:00:00
+	o := outcome(t, plan.Decide(in), "www")
+	if o.Start.Minute() == 0 && o.Start.Second() == 0 || o.Start.Sub(now.Add(30*time.Minute)) > time.Minute {
+		t.Errorf("starts at %s", o.Start)
+	}
+}
+
+// fleet draws certificates in every state that the planner can meet.
+func fleet(t *rapid.T) []inventory.Certificate {
+	n := rapid.IntRange(0, 60).Draw(t, "certificates")
+	cs := make([]inventory.Certificate, 0, n)
+	for i := range n {
+		name := fmt.Sprintf("c%02d", i)
+		c := fresh(name, fmt.Sprintf("d%d.example", rapid.IntRange(0, 9).Draw(t, "domain")))
+		if rapid.Bool().Draw(t, "in use") {
+			c = inUse(name, now.Add(time.Duration(rapid.IntRange(-100, 100).Draw(t, "minutes"))*time.Minute))
+		}
+		if rapid.IntRange(0, 9).Draw(t, "open") == 0 {
+			c.Status.Issuance = "k" + name
+		}
+		if rapid.IntRange(0, 4).Draw(t, "failed") == 0 {
+			c.Status.Failures, c.Status.Reason = 1, reason.CAUnavailable
+			c.Status.NextAttempt = now.Add(time.Duration(rapid.IntRange(-10, 100).Draw(t, "backoff")) * time.Minute)
+		}
+		c.Wanted.Enabled = rapid.IntRange(0, 9).Draw(t, "enabled") > 0
+		cs = append(cs, c)
+	}
+	return cs
+}
+
+func TestPlanProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := input(fleet(t)...)
+		p := plan.Decide(in)
+		if len(p.Outcomes) != len(in.Certificates) {
+			t.Fatalf("%d outcomes for %d certificates", len(p.Outcomes), len(in.Certificates))
+		}
+		jobs := 0
+		for _, o := range p.Outcomes {
+			s := o.Certificate.Status
+			if !reason.Known(s.Reason) {
+				t.Fatalf("%s: reason %q", o.Certificate.Name, s.Reason)
+			}
+			if (o.Job != nil) != (s.Reason == reason.Scheduled) {
+				t.Fatalf("%s: a job and reason %s", o.Certificate.Name, s.Reason)
+			}
+			if o.Job == nil {
+				continue
+			}
+			jobs++
+			if o.Start.Before(now) || o.Start.After(now.Add(tick+time.Second)) {
+				t.Fatalf("%s starts at %s, outside of the tick", o.Certificate.Name, o.Start)
+			}
+			if !s.Due.After(o.Start) {
+				t.Fatalf("%s: a lost message would be lost for ever: due %s, start %s", o.Certificate.Name, s.Due, o.Start)
+			}
+			if c := o.Certificate; s.Failures > 0 && o.Start.Before(c.Status.NextAttempt) {
+				t.Fatalf("%s starts at %s, before its next attempt", c.Name, o.Start)
+			}
+		}
+		if most := int(tick / in.Pace.PerIssuance); jobs > most {
+			t.Fatalf("%d jobs for %d slots", jobs, most)
+		}
+		slices.Reverse(in.Certificates)
+		if again := plan.Decide(in); fmt.Sprint(again.Outcomes) == "" || !same(p, again) {
+			t.Fatal("the same fleet in another order got another plan")
+		}
+	})
+}
+
+func same(a, b plan.Plan) bool {
+	return slices.EqualFunc(a.Outcomes, b.Outcomes, func(x, y plan.Outcome) bool {
+		return x.Certificate.Name == y.Certificate.Name && x.Certificate.Status == y.Certificate.Status && x.Start.Equal(y.Start) &&
+			(x.Job == nil) == (y.Job == nil) && (x.Job == nil || *x.Job == *y.Job)
+	})
+}

@@ -1,0 +1,54 @@
+# Thin on purpose: what tells that certpace itself has stopped, from outside of it. What it knows itself (a failed renewal, an
+# expiry ahead, a paused account) it says as events and metrics.
+
+# Nothing has run for three ticks: a stopped schedule, a role that lost its permission, an account without concurrency.
+resource "aws_cloudwatch_metric_alarm" "plan_missing" {
+  alarm_name          = "${var.name}-plan-missing"
+  alarm_description   = "certpace's planner was not invoked for 45 minutes: nothing new gets renewed. Look at the schedule ${var.name}-plan and its role."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Invocations"
+  dimensions          = { FunctionName = aws_lambda_function.plan.function_name }
+  statistic           = "Sum"
+  period              = 900
+  evaluation_periods  = 3
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  actions_enabled     = var.enabled
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}
+
+# One failed tick is made good by the next; three are not. Of four quarters of an hour, as one may see no tick and the next two.
+resource "aws_cloudwatch_metric_alarm" "plan_errors" {
+  alarm_name          = "${var.name}-plan-errors"
+  alarm_description   = "certpace's planner failed in three ticks within an hour: nothing new gets renewed. Look at the log group ${aws_cloudwatch_log_group.plan.name}."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.plan.function_name }
+  statistic           = "Sum"
+  period              = 900
+  evaluation_periods  = 4
+  datapoints_to_alarm = 3
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}
+
+resource "aws_cloudwatch_metric_alarm" "jobs_dead" {
+  alarm_name          = "${var.name}-jobs-dead"
+  alarm_description   = "Jobs that certpace's worker could not acknowledge lie in ${aws_sqs_queue.dead.name}. Look at the log group ${aws_cloudwatch_log_group.renew.name}."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}

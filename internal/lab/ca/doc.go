@@ -1,0 +1,13 @@
+// Package ca is the lab's certificate authority: Pebble in this process, with real DNS-01 validation, behind
+// an HTTPS front of the lab's own that sees each request as the CA's operator would.
+//
+// The front does what Pebble cannot: it names and records every request (CA.Requests, CA.Orders), lets hooks
+// answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Limit),
+// hands out pending orders again as Let's Encrypt does (Options.OrderReuse), and lets only one request at a
+// time into Pebble, which deadlocks otherwise. It changes nothing that a JWS covers: Pebble sees the client's
+// own Host header, so the url header of each signature stays true.
+//
+// Pebble keeps everything in memory and makes new roots at every start. It reads its settings from the
+// process's environment while it is made, and its validator keeps one idle goroutine for ever, so a process
+// should make one CA only.
+package ca

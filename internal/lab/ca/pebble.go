@@ -1,0 +1,115 @@
+package ca
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	pebbleca "github.com/letsencrypt/pebble/v2/ca"
+	"github.com/letsencrypt/pebble/v2/db"
+	"github.com/letsencrypt/pebble/v2/va"
+	"github.com/letsencrypt/pebble/v2/wfe"
+)
+
+// pebble is the CA itself. Its mutex is held for each request and each look into the database: handlers that
+// take the database's and an order's locks in different orders deadlock when they meet.
+type pebble struct {
+	mu       sync.Mutex
+	db       *db.MemoryStore
+	ca       *pebbleca.CAImpl
+	handler  http.Handler
+	noReuse  bool     // hide valid authorizations from new orders
+	register *reorder // nil: every new-order makes a new order
+}
+
+// environment is guarded because Pebble's parts read their settings from it while they are made.
+var environment sync.Mutex
+
+func newPebble(o Options) *pebble {
+	environment.Lock()
+	defer environment.Unlock()
+	defer setenv(map[string]string{
+		"PEBBLE_VA_NOSLEEP":      "1",
+		"PEBBLE_VA_ALWAYS_VALID": "0",
+		"PEBBLE_AUTHZREUSE":      strconv.Itoa(o.AuthzReuse),
+		"PEBBLE_WFE_NONCEREJECT": strconv.Itoa(o.NonceReject),
+	})()
+
+	logger := log.New(o.Log, "pebble ", log.LstdFlags|log.LUTC)
+	p := &pebble{db: db.NewMemoryStore(), noReuse: o.AuthzReuse == 0}
+	p.ca = pebbleca.New(logger, p.db, "", "ecdsa", 0, 1, profiles)
+	// Ports of http-01 and tls-alpn-01 are of no use here: what would connect to port 1 is refused.
+	validator := va.New(logger, 1, 1, false, o.Resolver, p.db)
+	front := wfe.New(logger, p.db, validator, p.ca, []string{"pebble.letsencrypt.org"}, false, false, 1, 1)
+	p.handler = front.Handler()
+	if o.OrderReuse {
+		p.register = newReorder(time.Now) // the clock that Pebble dates its orders by
+	}
+	return p
+}
+
+// setenv sets variables and returns what puts the old ones back.
+func setenv(values map[string]string) (restore func()) {
+	old := map[string]*string{}
+	for name, value := range values {
+		if before, ok := os.LookupEnv(name); ok {
+			old[name] = &before
+		} else {
+			old[name] = nil
+		}
+		// Setenv fails on malformed names only, and these are not.
+		_ = os.Setenv(name, value)
+	}
+	return func() {
+		for name, before := range old {
+			if before == nil {
+				_ = os.Unsetenv(name)
+			} else {
+				_ = os.Setenv(name, *before)
+			}
+		}
+	}
+}
+
+// serve has Pebble do one request. For a new-order it returns the order's outcome too.
+func (p *pebble) serve(hr *http.Request, body []byte, r Request) (*answer, Order) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.Kind == KindNewOrder {
+		return p.newOrder(hr, body, r)
+	}
+	return p.forward(hr, body), Order{}
+}
+
+// forward calls Pebble's handler with the request as it came: its Host, target and TLS state are what
+// Pebble builds URLs from and compares the JWS's url with. p.mu is held.
+func (p *pebble) forward(hr *http.Request, body []byte) *answer {
+	inner := hr.Clone(hr.Context())
+	inner.Body = io.NopCloser(bytes.NewReader(body))
+	a := newAnswer()
+	p.handler.ServeHTTP(a, inner)
+	return a
+}
+
+// nonce takes a fresh nonce from Pebble for an answer that the front gives in its place.
+func (p *pebble) nonce(hr *http.Request) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	inner, err := http.NewRequestWithContext(hr.Context(), http.MethodHead, pathNewNonce, nil)
+	if err != nil {
+		return "", fmt.Errorf("asking for a nonce: %w", err)
+	}
+	inner.Host = hr.Host
+	inner.Header.Set("User-Agent", "certpace-lab")
+	nonce := p.forward(inner, nil).header.Get("Replay-Nonce")
+	if nonce == "" {
+		return "", fmt.Errorf("asking for a nonce: the CA gave none")
+	}
+	return nonce, nil
+}

@@ -1,0 +1,56 @@
+package dns
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	stdlog "log"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-acme/lego/v4/challenge"
+	"github.com/go-acme/lego/v4/log"
+	"github.com/go-acme/lego/v4/providers/dns/acmedns"
+	"github.com/go-acme/lego/v4/providers/dns/cloudflare"
+	"github.com/go-acme/lego/v4/providers/dns/httpreq"
+	"github.com/go-acme/lego/v4/providers/dns/rfc2136"
+)
+
+// init silences lego: its log is a variable of its package and prints names, record ids and URLs, whoever uses it.
+func init() { log.Logger = stdlog.New(io.Discard, "", 0) }
+
+// constructors are lego's providers that are built in, by lego's own codes. They read their settings from the environment, in the
+// variables that lego documents. Of these, cloudflare finds a value again only by what its process remembers of writing it: what a killed
+// worker wrote must be removed by hand, and acme-dns removes nothing ever. All 195 make the program five times as large, so they are a build of their own: providers_all.go.
+var constructors = map[string]func() (challenge.Provider, error){
+	"acme-dns":   func() (challenge.Provider, error) { return acmedns.NewDNSProvider() },
+	"cloudflare": func() (challenge.Provider, error) { return cloudflare.NewDNSProvider() },
+	"httpreq":    func() (challenge.Provider, error) { return httpreq.NewDNSProvider() },
+	"rfc2136":    func() (challenge.Provider, error) { return rfc2136.NewDNSProvider() },
+}
+
+// replacing are the providers that remove whatever stands at a name before they write a value there.
+var replacing = map[string]bool{"rfc2136": true, "dnsupdate": true}
+
+// anyOther makes a provider that isn't in constructors; nil in the default build.
+var anyOther func(code string) (challenge.Provider, error)
+
+// Providers lists the provider codes of this build, route53 first.
+func Providers() []string {
+	return append([]string{Route53}, slices.Sorted(maps.Keys(constructors))...)
+}
+
+func newProvider(code string) (challenge.Provider, error) {
+	if construct := constructors[code]; construct != nil {
+		return construct()
+	}
+	if anyOther != nil {
+		return anyOther(code)
+	}
+	return nil, errors.New(unknown(code))
+}
+
+func unknown(code string) string {
+	return fmt.Sprintf("this program knows %s; %q needs one built with -tags legoall", strings.Join(Providers(), ", "), code)
+}

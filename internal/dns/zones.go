@@ -1,0 +1,159 @@
+package dns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	aws53 "github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// zonesFor is how long it is remembered which names are zones and which are not: long enough for one invocation's jobs,
+// short enough for somebody who has just made the zone.
+const zonesFor = time.Minute
+
+// bareID is a zone's id as everybody writes it: Route 53 answers it as a path.
+func bareID(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
+
+// locate fills in zone and role: the zone that is configured, or the public one with the longest name that the record's name ends in.
+func (r *route53) locate(ctx context.Context, d inventory.DNS, records []renew.Record) error {
+	var found map[string][]string
+	if d.ZoneID == "" {
+		var err error
+		if found, err = r.zonesOf(ctx, d.RoleARN, records); err != nil {
+			return err
+		}
+	}
+	for i := range records {
+		id, err := bareID(d.ZoneID), error(nil)
+		if id == "" {
+			id, err = longest(found, records[i])
+		}
+		if err != nil {
+			return err
+		}
+		records[i].ZoneID, records[i].RoleARN = id, d.RoleARN
+	}
+	return nil
+}
+
+// longest picks the zone of a record.
+func longest(zones map[string][]string, rec renew.Record) (string, error) {
+	for _, name := range suffixes(rec.FQDN) {
+		switch ids := zones[name]; len(ids) {
+		case 0:
+		case 1:
+			return ids[0], nil
+		default:
+			return "", renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("finding the hosted zone for %s: there are several public ones named %s (%s): name one in dns.zone_id",
+				rec.Domain, name, strings.Join(ids, ", ")))
+		}
+	}
+	return "", renew.Fail(renew.Never, reason.ZoneNotFound, fmt.Errorf("finding the hosted zone for %s: Route 53 has no public hosted zone for %s, nor for a parent of it: create one, or name the zone in dns.zone_id or its role in dns.role_arn",
+		rec.Domain, strings.TrimSuffix(rec.FQDN, ".")))
+}
+
+// zonesOf finds the public zones among all that could hold the records, ids by name.
+func (r *route53) zonesOf(ctx context.Context, role string, records []renew.Record) (map[string][]string, error) {
+	var wanted []string
+	for _, rec := range records {
+		wanted = append(wanted, suffixes(rec.FQDN)...)
+	}
+	zones, unknown := r.zones.recall(role, wanted)
+	listed := map[string][]string{}
+	err := sweep(unknown, func(from string) (next string, err error) {
+		err = r.read(ctx, actionZones, role, func(ctx context.Context, client Route53Client) error {
+			out, err := client.ListHostedZonesByName(ctx, &aws53.ListHostedZonesByNameInput{DNSName: &from})
+			if err == nil {
+				next, err = collect(out, listed)
+			}
+			return err
+		})
+		return next, err
+	})
+	if err != nil {
+		return nil, during(err, "finding hosted zones")
+	}
+	r.zones.keep(role, unknown, listed)
+	for _, name := range unknown {
+		zones[name] = listed[name]
+	}
+	return zones, nil
+}
+
+// collect adds the public zones of a page and says where the next one begins.
+func collect(out *aws53.ListHostedZonesByNameOutput, listed map[string][]string) (next string, err error) {
+	for _, z := range out.HostedZones {
+		if z.Config == nil || !z.Config.PrivateZone {
+			add(listed, z)
+		}
+	}
+	if !out.IsTruncated {
+		return "", nil
+	}
+	if out.NextDNSName == nil {
+		return "", errors.New("the listing of hosted zones doesn't say where it goes on")
+	}
+	return canonicalName(*out.NextDNSName), nil
+}
+
+// add lists a zone once: pages may overlap.
+func add(listed map[string][]string, z types.HostedZone) {
+	name, id := canonicalName(*z.Name), bareID(*z.Id)
+	if !slices.Contains(listed[name], id) {
+		listed[name] = append(listed[name], id)
+	}
+}
+
+// zoneMemory remembers which names are zones.
+type zoneMemory struct {
+	now func() time.Time
+	mu  sync.Mutex
+	ids map[zoneKey]rememberedZone // by name and role
+}
+
+type rememberedZone struct {
+	ids   []string
+	until time.Time
+}
+
+// recall gives what is known, and the names of which nothing is.
+func (m *zoneMemory) recall(role string, names []string) (known map[string][]string, unknown []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known = map[string][]string{}
+	for _, name := range names {
+		z, ok := m.ids[zoneKey{name, role}]
+		if !ok || !m.now().Before(z.until) {
+			unknown = append(unknown, name)
+			continue
+		}
+		known[name] = z.ids
+	}
+	return known, unknown
+}
+
+func (m *zoneMemory) keep(role string, names []string, listed map[string][]string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	kept := map[zoneKey]rememberedZone{}
+	for k, z := range m.ids {
+		if now.Before(z.until) {
+			kept[k] = z
+		}
+	}
+	for _, name := range names {
+		kept[zoneKey{name, role}] = rememberedZone{listed[name], now.Add(zonesFor)}
+	}
+	m.ids = kept
+}

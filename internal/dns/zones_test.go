@@ -1,0 +1,118 @@
+package dns
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	mdns "github.com/miekg/dns"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// noNames is a resolver for which nothing exists.
+func noNames(t *testing.T) string {
+	return serve(t, func(_ mdns.Question, m *mdns.Msg) { m.Rcode = mdns.RcodeNameError }).addr
+}
+
+func challenges(domains ...string) (all []renew.Challenge) {
+	for _, d := range domains {
+		all = append(all, renew.Challenge{Domain: d, Value: "v"})
+	}
+	return all
+}
+
+func TestLocateFindsTheZone(t *testing.T) {
+	f, _, c := newTest(t)
+	s := solversOf(f, c.Sleep, noNames(t))
+	f.zone("ZCOM", "example.com.")
+	f.zone("ZSUB", "sub.example.com.")
+	f.zone("ZPRIV", "deep.sub.example.com.").private = true
+	f.zone("ZDASH", "example-a.com.")
+	f.zone("ZTWO1", "twice.org.")
+	f.zone("ZTWO2", "twice.org.")
+	for name, row := range map[string]struct {
+		domain string
+		dns    inventory.DNS
+		zone   string
+		kind   renew.Kind
+		reason reason.Reason
+		says   []string
+	}{
+		"the zone with the longest name is taken":             {"www.sub.example.com", inventory.DNS{}, "ZSUB", 0, "", nil},
+		"a zone's own name lies in it":                        {"example.com", inventory.DNS{}, "ZCOM", 0, "", nil},
+		"a wildcard lies in its parent's zone":                {"*.example.com", inventory.DNS{}, "ZCOM", 0, "", nil},
+		"a private zone is passed over":                       {"www.deep.sub.example.com", inventory.DNS{}, "ZSUB", 0, "", nil},
+		"a name that only ends in the same text isn't inside": {"www.example-a.com", inventory.DNS{}, "ZDASH", 0, "", nil},
+		"a configured zone is taken unseen":                   {"www.nowhere.net", inventory.DNS{ZoneID: "/hostedzone/Z9", RoleARN: "arn:role"}, "Z9", 0, "", nil},
+		"no zone at all is for a person":                      {"www.nowhere.net", inventory.DNS{}, "", renew.Never, reason.ZoneNotFound, []string{"www.nowhere.net", "_acme-challenge.www.nowhere.net", "dns.zone_id"}},
+		"two zones of one name are for a person":              {"twice.org", inventory.DNS{}, "", renew.Never, reason.Configuration, []string{"ZTWO1, ZTWO2", "dns.zone_id"}},
+		"an unknown provider is for a person":                 {"example.com", inventory.DNS{Provider: "no-such"}, "", renew.Never, reason.Configuration, []string{`"no-such"`, "route53, acme-dns, cloudflare, httpreq, rfc2136"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := s.Locate(t.Context(), row.dns, challenges(row.domain))
+			if row.kind != 0 {
+				failed(t, err, row.kind, row.reason, row.says...)
+				return
+			}
+			want := renew.Record{Challenge: challenges(row.domain)[0], Provider: Route53, ZoneID: row.zone, RoleARN: row.dns.RoleARN, FQDN: challengeName(row.domain)}
+			if err != nil || len(got) != 1 || got[0] != want {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestLocateAsksRoute53OnceForManyNames(t *testing.T) {
+	f, _, c := newTest(t)
+	s := solversOf(f, c.Sleep, noNames(t))
+	f.zone("Z1", "example.com.")
+	var domains []string
+	for i := range 100 {
+		domains = append(domains, fmt.Sprintf("n%d.example.com", i))
+	}
+	for range 2 {
+		if _, err := s.Locate(t.Context(), inventory.DNS{}, challenges(domains...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := f.counts["ListHostedZonesByName"]; n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestLocateFindsAZoneThatWasMadeAMinuteAgo(t *testing.T) {
+	f, _, c := newTest(t)
+	s := solversOf(f, c.Sleep, noNames(t))
+	_, err := s.Locate(t.Context(), inventory.DNS{}, challenges("example.com"))
+	failed(t, err, renew.Never, reason.ZoneNotFound)
+	f.zone("Z1", "example.com.")
+	_ = c.Sleep(t.Context(), time.Minute)
+	if got, err := s.Locate(t.Context(), inventory.DNS{}, challenges("example.com")); err != nil || got[0].ZoneID != "Z1" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestLocateFindsAZoneAmongThousands(t *testing.T) {
+	for name, order := range map[string]func(a, b string) int{"names listed as text": textual, "names listed label by label": labelwise} {
+		t.Run(name, func(t *testing.T) {
+			f, _, c := newTest(t)
+			f.order, f.page = order, 7
+			s := solversOf(f, c.Sleep, noNames(t))
+			for i := range 1000 {
+				f.zone(fmt.Sprint("Z", i), fmt.Sprintf("e%d.com.", i))
+				f.zone(fmt.Sprint("D", i), fmt.Sprintf("e%d-a.com.", i))
+			}
+			f.zone("ZSUB", "sub.e500.com.")
+			got, err := s.Locate(t.Context(), inventory.DNS{}, challenges("www.e500.com", "www.sub.e500.com", "e7-a.com"))
+			if err != nil || got[0].ZoneID != "Z500" || got[1].ZoneID != "ZSUB" || got[2].ZoneID != "D7" {
+				t.Errorf("got %v, %v", got, err)
+			}
+			if n := f.counts["ListHostedZonesByName"]; n > 14 {
+				t.Errorf("%d requests", n)
+			}
+		})
+	}
+}

@@ -1,0 +1,177 @@
+// Package bus puts certpace's events on an EventBridge bus.
+//
+// Events tell people and programs what happened; nothing in certpace depends on one. An event may come twice, where an answer was lost.
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// Limits of PutEvents. A certificate of 100 long names makes an event of 25 kB, so the bytes count as well.
+const (
+	batchSize  = 10
+	batchBytes = 256 * 1024
+)
+
+// attempts is how often an event is offered that EventBridge refused for a passing reason.
+const attempts = 4
+
+// Client is what the bus needs of EventBridge; *eventbridge.Client is one.
+type Client interface {
+	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+}
+
+// Bus implements renew.Bus and plan.Bus. It is safe for concurrent use.
+type Bus struct {
+	Sleep func(ctx context.Context, d time.Duration) error
+
+	client Client
+	name   string
+}
+
+// New makes the bus of a name or ARN.
+func New(client Client, name string) *Bus { return &Bus{Sleep: sleep, client: client, name: name} }
+
+var (
+	_ renew.Bus = (*Bus)(nil)
+	_ plan.Bus  = (*Bus)(nil)
+)
+
+// Publish puts events on the bus, ten at a time. Its error names the events that were refused after bounded repetition; where a whole call
+// failed, it names the first event of that call and counts the others that aren't known to be on the bus. Those after it aren't offered.
+func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
+	entries := make([]types.PutEventsRequestEntry, 0, len(events))
+	for _, e := range events {
+		entry, err := b.entry(e)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, entry)
+	}
+	var refused []string
+	offered := 0
+	for _, batch := range batches(entries) {
+		offered += len(batch)
+		no, left, err := b.put(ctx, batch)
+		if refused = append(refused, no...); err != nil {
+			return b.fail(ctx, left, len(refused)+len(entries)-offered, err)
+		}
+	}
+	if len(refused) == 0 {
+		return nil
+	}
+	return renew.Fail(renew.Later, reason.StorageFailed,
+		fmt.Errorf("publishing events: %d of %d were refused: %s", len(refused), len(events), strings.Join(refused, "; ")))
+}
+
+func (b *Bus) entry(e event.Event) (types.PutEventsRequestEntry, error) {
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		return types.PutEventsRequestEntry{}, fmt.Errorf("encoding the event %q of %s: %w", e.Kind, e.Detail.Certificate, err)
+	}
+	entry := types.PutEventsRequestEntry{
+		EventBusName: &b.name, Source: aws.String(event.Source), DetailType: aws.String(string(e.Kind)), Detail: aws.String(string(detail)),
+	}
+	if e.Detail.SecretARN != "" {
+		entry.Resources = []string{e.Detail.SecretARN}
+	}
+	return entry, nil
+}
+
+// put offers one batch until every event is accepted or refused for good. It returns what was refused, each with the reason; and what
+// is left and the error where the call itself failed.
+func (b *Bus) put(ctx context.Context, batch []types.PutEventsRequestEntry) (refused []string, left []types.PutEventsRequestEntry, err error) {
+	for try := range attempts {
+		if try > 0 {
+			if err := b.Sleep(ctx, 100*time.Millisecond<<try); err != nil {
+				return refused, batch, err
+			}
+		}
+		out, err := b.client.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: batch})
+		if err != nil {
+			return refused, batch, err
+		}
+		again, no := sort(batch, out, try == attempts-1)
+		refused, batch = append(refused, no...), again
+		if len(batch) == 0 {
+			break
+		}
+	}
+	return refused, nil, nil
+}
+
+// sort tells apart what to offer again and what is refused. Answers come in the order of the entries (PutEvents); an entry without
+// one isn't known to be accepted.
+func sort(batch []types.PutEventsRequestEntry, out *eventbridge.PutEventsOutput, last bool) (again []types.PutEventsRequestEntry, refused []string) {
+	for i, e := range batch {
+		code, message := "NoAnswer", "the answer doesn't mention it"
+		if i < len(out.Entries) {
+			if out.Entries[i].EventId != nil && out.Entries[i].ErrorCode == nil {
+				continue
+			}
+			code, message = aws.ToString(out.Entries[i].ErrorCode), aws.ToString(out.Entries[i].ErrorMessage)
+		}
+		if last || !passing(code) {
+			refused = append(refused, fmt.Sprintf("%s (%s: %s)", describe(e), code, message))
+			continue
+		}
+		again = append(again, e)
+	}
+	return again, refused
+}
+
+func passing(code string) bool {
+	switch code {
+	case "ThrottlingException", "InternalFailure", "InternalException", "ServiceUnavailable", "LimitExceededException", "NoAnswer", "":
+		return true
+	}
+	return false
+}
+
+// describe names an event: its kind and the certificate that it speaks of.
+func describe(e types.PutEventsRequestEntry) string {
+	var d event.Detail
+	if err := json.Unmarshal([]byte(aws.ToString(e.Detail)), &d); err != nil {
+		return aws.ToString(e.DetailType)
+	}
+	return aws.ToString(e.DetailType) + " of " + d.Certificate
+}
+
+// batches cuts entries into calls that EventBridge takes. One event that is too long by itself goes alone, and is refused there.
+func batches(entries []types.PutEventsRequestEntry) (out [][]types.PutEventsRequestEntry) {
+	start, bytes := 0, 0
+	for i, e := range entries {
+		n := size(e)
+		if i > start && (i-start == batchSize || bytes+n > batchBytes) {
+			out = append(out, entries[start:i])
+			start, bytes = i, 0
+		}
+		bytes += n
+	}
+	if start < len(entries) {
+		out = append(out, entries[start:])
+	}
+	return out
+}
+
+// size is how EventBridge counts an entry's bytes.
+func size(e types.PutEventsRequestEntry) int {
+	n := len(aws.ToString(e.Source)) + len(aws.ToString(e.DetailType)) + len(aws.ToString(e.Detail))
+	for _, r := range e.Resources {
+		n += len(r)
+	}
+	return n
+}

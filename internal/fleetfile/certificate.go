@@ -1,0 +1,134 @@
+package fleetfile
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+// certificates is the one field of the file.
+const certificates = "certificates"
+
+func (r *reader) file(data []byte) (entries []Entry) {
+	root := r.source(data)
+	if root == nil {
+		return nil
+	}
+	top := place{line: lineOf(root)}
+	there := r.object(top, root, map[string]field{certificates: func(at place, n ast.Node) {
+		r.list(at, n, certificates, func(at place, n ast.Node) {
+			if e, ok := r.certificate(at, n); ok {
+				entries = append(entries, e)
+			}
+		})
+	}})
+	if _, ok := root.(*ast.MappingNode); ok && !there[certificates] {
+		r.fault(top.child(certificates), "missing; list the certificates there, or write [] for none")
+	}
+	return entries
+}
+
+func (r *reader) certificate(at place, n ast.Node) (Entry, bool) {
+	if _, ok := n.(*ast.MappingNode); !ok {
+		r.fault(at, "is %s, and must be a map of fields: write name: and domains:", kind(n))
+		return Entry{}, false
+	}
+	at = place{line: at.line, owner: at.field + label(n)}
+	e := Entry{Line: at.line, Wanted: inventory.Wanted{KeyType: inventory.EC256, Directory: r.defaults.Directory, Enabled: true}}
+	domains := &domainList{line: at.line}
+	there := r.object(at, n, r.fields(&e, domains))
+	r.require(at, there, "name", "give the certificate a name")
+	r.require(at, there, "domains", "list at least one DNS name")
+	r.requireDirectory(at, there)
+	e.Wanted.Domains = r.finish(at, domains, e.Wanted.Profile)
+	return e, true
+}
+
+// label shows which certificate a fault belongs to, where it has a name that is fit to be shown.
+func label(n ast.Node) string {
+	if s, ok := fieldOf(n, "name").(*ast.StringNode); ok && inventory.ValidName(s.Value) {
+		return " (" + s.Value + ")"
+	}
+	return ""
+}
+
+func (r *reader) fields(e *Entry, domains *domainList) map[string]field {
+	w := &e.Wanted
+	return map[string]field{
+		"name":                 r.name(&e.Name),
+		"domains":              r.domains(domains),
+		"key_type":             r.keyType(&w.KeyType),
+		"acme_directory":       r.directory(&w.Directory),
+		"profile":              r.matching(&w.Profile, profilePattern, "a profile's name has letters, digits, '-', '_' and '.', at most 64 characters"),
+		"preferred_chain":      r.matching(&w.PreferredChain, chainPattern, "write the issuer's common name, at most 200 characters on one line"),
+		"dns":                  r.dns(&w.DNS),
+		"reuse_key":            r.boolean(&w.ReuseKey),
+		"secret":               r.secret(&w.Secret),
+		"enabled":              r.boolean(&w.Enabled),
+		"revoke_on_compromise": r.boolean(&w.RevokeOnCompromise),
+	}
+}
+
+func (r *reader) require(at place, there map[string]bool, name, fix string) {
+	if !there[name] {
+		r.fault(at.child(name), "missing; %s", fix)
+	}
+}
+
+// requireDirectory asks for a CA once for the whole file: there is one thing to mend.
+func (r *reader) requireDirectory(at place, there map[string]bool) {
+	if r.defaults.Directory != "" || r.noDirectory || there["acme_directory"] {
+		return
+	}
+	r.noDirectory = true
+	r.fault(at.child("acme_directory"), "missing, and there is no default; set CERTPACE_ACME_DIRECTORY, or give the CA's https:// directory URL here")
+}
+
+func (r *reader) name(to *string) field {
+	return func(at place, n ast.Node) {
+		s, ok := r.text(at, n)
+		if !ok {
+			return
+		}
+		if !inventory.ValidName(s) {
+			r.fault(at, "%.140q is no certificate's name; write %s", s, inventory.NameRule)
+			return
+		}
+		if line, twice := r.named[s]; twice {
+			r.fault(at, "%q is used twice, first on line %d; give each certificate a name of its own", s, line)
+			return
+		}
+		r.named[s], *to = at.line, s
+	}
+}
+
+func (r *reader) keyType(to *inventory.KeyType) field {
+	return func(at place, n ast.Node) {
+		s, ok := r.text(at, n)
+		if !ok {
+			return
+		}
+		if !slices.Contains(inventory.KeyTypes(), inventory.KeyType(s)) {
+			r.fault(at, "%.40q is unknown; use %s", s, words(inventory.KeyTypes()))
+			return
+		}
+		*to = inventory.KeyType(s)
+	}
+}
+
+func words[S ~string](list []S) (out string) {
+	for i, s := range list {
+		switch {
+		case i == 0:
+			out = string(s)
+		case i == len(list)-1:
+			out += " or " + string(s)
+		default:
+			out = fmt.Sprintf("%s, %s", out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,99 @@
+package issuer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/certpace/certpace/internal/ari/retryafter"
+)
+
+// maxBody is the most that is read of an answer, in bytes. A chain of 100 names has about 10 KiB.
+const maxBody = 1 << 20
+
+// maxRetryAfter is the longest that a CA's wish for patience is believed.
+const maxRetryAfter = 24 * time.Hour
+
+var errTooLarge = errors.New("the answer has more than 1 MiB")
+
+// answer is a whole HTTP answer.
+type answer struct {
+	status  int
+	header  http.Header
+	body    []byte   // empty where it was cut off
+	problem *problem // nil below 300
+}
+
+// readAnswer reads the body to its end. Where that fails the answer is returned too, without a body: its header came through.
+func readAnswer(resp *http.Response) (*answer, error) {
+	defer resp.Body.Close()
+	a := &answer{status: resp.StatusCode, header: resp.Header}
+	if a.header == nil {
+		a.header = http.Header{}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil && len(body) > maxBody {
+		err = errTooLarge
+	}
+	if err == nil {
+		a.body = body
+	}
+	if a.status >= 300 {
+		a.problem = parseProblem(a.status, a.body)
+	}
+	if err != nil && a.problem == nil {
+		return a, fmt.Errorf("reading the answer: %w", err)
+	}
+	return a, nil // an error's status is all that has to come through
+}
+
+// overloaded says whether the CA, or what stands before it, has too much to do: to leave it alone for a while helps.
+func (a *answer) overloaded(counted bool) bool {
+	switch a.status {
+	case http.StatusInternalServerError, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false // this very request failed, not the CA
+	case http.StatusTooManyRequests:
+		return !counted
+	}
+	return a.status > 500
+}
+
+// retryAfter is how long the CA asked to wait; 0 where it didn't say.
+func (a *answer) retryAfter(now time.Time) time.Duration {
+	wait, _ := retryafter.Parse(a.header.Get("Retry-After"), now)
+	return min(wait, maxRetryAfter)
+}
+
+// shown is the answer that lego gets to see. An error answer is shown as a problem with nothing in it but a status: lego would act
+// by itself on two types (after badNonce it sleeps without a context, after alreadyReplaced it sends a second newOrder), and it
+// can't read what load balancers send (it panics at `null`). Judging the true answer is left to call.failure.
+func (a *answer) shown(req *http.Request) *http.Response {
+	status, header, body := a.status, a.header, a.body
+	if a.problem != nil {
+		status = max(a.status, http.StatusBadRequest) // lego takes a redirection for success
+		body = fmt.Appendf(nil, `{"status":%d}`, status)
+		header = header.Clone()
+		header.Set("Content-Type", "application/problem+json")
+	}
+	return &http.Response{
+		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+	}
+}
+
+// isDirectory says whether the body is an ACME directory that certpace can work with (RFC 8555, 7.1.1).
+func (a *answer) isDirectory() bool {
+	var d struct {
+		NewNonce   string `json:"newNonce"`
+		NewAccount string `json:"newAccount"`
+		NewOrder   string `json:"newOrder"`
+	}
+	return a.status == http.StatusOK && json.Unmarshal(a.body, &d) == nil &&
+		isHTTPS(d.NewNonce) && isHTTPS(d.NewAccount) && isHTTPS(d.NewOrder)
+}

@@ -1,0 +1,89 @@
+package issuer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+
+	"github.com/go-acme/lego/v4/acme"
+	"github.com/go-acme/lego/v4/acme/api"
+
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// dns01 is the challenge type of RFC 8555, 8.4.
+const dns01 = "dns-01"
+
+// tokenForm is what RFC 8555, 8.3, allows a token to be; it goes into what DNS providers are sent.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+
+// Authorizations fetches an order's authorizations one by one, in the order's order.
+func (h *handle) Authorizations(ctx context.Context, o renew.Order) ([]renew.Authorization, error) {
+	all := make([]renew.Authorization, 0, len(o.Authorizations))
+	for _, url := range o.Authorizations {
+		a, err := h.authorization(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+func (h *handle) authorization(ctx context.Context, url string) (renew.Authorization, error) {
+	var a renew.Authorization
+	_, err := h.ask(ctx, "reading an authorization", func(core *api.Core) error {
+		got, err := core.Authorizations.Get(url)
+		if err != nil {
+			return err
+		}
+		a, err = readAuthorization(got, core.GetKeyAuthorization)
+		return err
+	})
+	return a, err
+}
+
+// readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555, 8.1.
+func readAuthorization(got acme.Authorization, keyAuthorization func(token string) (string, error)) (renew.Authorization, error) {
+	a := renew.Authorization{Name: got.Identifier.Value, Status: renew.OrderStatus(got.Status)}
+	if a.Name == "" || a.Status == "" {
+		return a, &garbled{"an authorization without a name or a status"}
+	}
+	if got.Wildcard {
+		a.Name = "*." + a.Name
+	}
+	for _, ch := range got.Challenges {
+		if words := say(ch.Error); words != "" && (a.Problem == "" || ch.Type == dns01) {
+			a.Problem = words
+		}
+		if ch.Type != dns01 {
+			continue
+		}
+		var err error
+		if a.Challenge, err = readChallenge(a.Name, ch, keyAuthorization); err != nil {
+			return a, err
+		}
+		a.Accepted = ch.Status == acme.StatusProcessing || ch.Status == acme.StatusValid
+	}
+	return a, nil
+}
+
+func readChallenge(name string, ch acme.Challenge, keyAuthorization func(token string) (string, error)) (renew.Challenge, error) {
+	if !tokenForm.MatchString(ch.Token) {
+		return renew.Challenge{}, &garbled{"a challenge token that isn't base64url"}
+	}
+	if err := checkURLs("the challenge URL", ch.URL); err != nil {
+		return renew.Challenge{}, err
+	}
+	auth, err := keyAuthorization(ch.Token)
+	if err != nil {
+		return renew.Challenge{}, fmt.Errorf("making the key authorization: %w", err)
+	}
+	sum := sha256.Sum256([]byte(auth))
+	return renew.Challenge{
+		Domain: name, Token: ch.Token, KeyAuthorization: auth, URL: ch.URL,
+		Value: base64.RawURLEncoding.EncodeToString(sum[:]),
+	}, nil
+}

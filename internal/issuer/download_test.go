@@ -1,0 +1,106 @@
+package issuer
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// chains are a leaf and an intermediate that two roots have signed.
+type chains map[string]string
+
+func (c chains) chain(root string) string { return c[root] }
+
+var makeChains = sync.OnceValues(func() (chains, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	made := chains{}
+	for _, root := range []string{"A", "B", "C"} {
+		chain := ""
+		for _, link := range [][2]string{{"leaf", "intermediate"}, {"intermediate", "Root " + root}} {
+			subject := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: link[0]}, NotAfter: time.Unix(1<<32, 0)}
+			issuer := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: link[1]}}
+			der, err := x509.CreateCertificate(rand.Reader, subject, issuer, key.Public(), key)
+			if err != nil {
+				return nil, err
+			}
+			chain += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+		}
+		made[root] = chain
+	}
+	return made, nil
+})
+
+func testChains(t testing.TB) chains {
+	t.Helper()
+	c, err := makeChains()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestDownload(t *testing.T) {
+	made := testChains(t)
+	rows := []struct {
+		name, preferred, want string
+		asks                  int
+	}{
+		{"without a preference only the CA's own choice is fetched", "", "A", 1},
+		{"the preferred root decides", "Root B", "B", 3},
+		{"where the CA's own choice is the preferred one it is taken", "Root A", "A", 3},
+		{"a preference that the CA doesn't offer leaves the CA's own choice", "Root Z", "A", 3},
+	}
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := open(t)
+				fx.chains = map[string]string{"/cert/1": made["A"], "/cert/2": made["C"], "/cert/3": made["B"]}
+				fx.links.Add("Link", `<https://ca.test/cert/2>;rel="alternate"`)
+				fx.links.Add("Link", `<https://ca.test/cert/3>;rel="alternate"`)
+				fx.links.Add("Link", `<https://ca.test/directory>;rel="index"`)
+				got, err := fx.ca.Download(fx.ctx, renew.Order{CertificateURL: "https://ca.test/cert/1"}, r.preferred)
+				if err != nil || string(got) != made[r.want] {
+					t.Errorf("got another chain, %v", err)
+				}
+				if n := len(fx.requests("cert")); n != r.asks {
+					t.Errorf("asked %d times, want %d", n, r.asks)
+				}
+			})
+		})
+	}
+	t.Run("what isn't a chain is never handed on", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			fx := open(t)
+			for _, chain := range []string{"", html, "null", made["A"][:200], made["A"] + html, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
+				fx.chains["/cert/1"] = chain
+				_, err := fx.ca.Download(fx.ctx, renew.Order{CertificateURL: "https://ca.test/cert/1"}, "")
+				if f := failure(t, err); f.Kind != renew.Later || f.Reason != reason.CAUnavailable {
+					t.Errorf("got %v %s", f.Kind, f.Reason)
+				}
+			}
+		})
+	})
+	t.Run("an order without a certificate is to be looked at again", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			fx := open(t)
+			_, err := fx.ca.Download(fx.ctx, renew.Order{}, "")
+			if f := failure(t, err); f.Kind != renew.Unknown {
+				t.Errorf("got %v", f.Kind)
+			}
+		})
+	})
+}

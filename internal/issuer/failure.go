@@ -1,0 +1,121 @@
+package issuer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// during says what was being done when a failure came, and keeps its kind, reason and time.
+func during(doing string, err error) error {
+	var f *renew.Failure
+	if !errors.As(err, &f) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return &renew.Failure{Kind: f.Kind, Reason: f.Reason, At: f.At, Err: fmt.Errorf("%s: %w", doing, f.Err)}
+}
+
+// explain makes a failure of what became of a call. lego's own error, err, is believed only where nothing better is known, and
+// never quoted: it holds the whole answer, whatever that was.
+func (h *handle) explain(c *call, doing string, err error) error {
+	var l *lost
+	var g *garbled
+	switch {
+	case errors.As(c.err, &l):
+		return renew.LaterAt(c.again, reason.CAUnavailable, fmt.Errorf("%s: the CA didn't answer: %w", doing, l.err))
+	case c.err != nil:
+		return during(doing, c.err)
+	case c.answer != nil && c.answer.problem != nil:
+		return h.refused(c, doing)
+	case errors.As(err, &g):
+		return renew.Fail(renew.Later, reason.CAUnavailable, fmt.Errorf("%s: %w", doing, g))
+	case c.answer == nil:
+		return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("%s: the request can't be signed or its URL can't be used", doing))
+	}
+	return renew.Fail(renew.Later, reason.CAUnavailable, fmt.Errorf("%s: the CA's answer can't be read", doing))
+}
+
+// refused makes a failure of an error answer.
+func (h *handle) refused(c *call, doing string) error {
+	p := c.answer.problem
+	if c.counted && p.status == http.StatusTooManyRequests {
+		return h.denied(c, p)
+	}
+	kind, why, hint := verdict(p)
+	if p.kind == accountDoesNotExist {
+		h.forget()
+	}
+	err := fmt.Errorf("%s: the CA answered %s%s", doing, p.text, hint)
+	f := renew.Fail(kind, why, err)
+	if kind == renew.Later {
+		f.At = c.again
+		if wait := c.answer.retryAfter(h.wire.now()); f.At.IsZero() && wait > 0 {
+			f.At = h.wire.now().Add(wait)
+		}
+	}
+	return f
+}
+
+// verdict says what can be done about an error answer, and what to do where that isn't plain from the CA's words.
+func verdict(p *problem) (kind renew.Kind, why reason.Reason, hint string) {
+	switch {
+	case p.status >= 500, p.status < 400, p.status == http.StatusTooManyRequests, p.status == http.StatusRequestTimeout,
+		p.kind == serverInternal, p.kind == badNonce:
+		return renew.Later, reason.CAUnavailable, ""
+	case p.kind == caa:
+		return renew.Never, reason.CAAForbids, ""
+	case p.kind == orderNotReady:
+		return renew.Unknown, reason.CARefused, ""
+	case p.kind == externalAccountRequired:
+		return renew.Never, reason.Configuration, "; certpace has no external account binding, choose another CA"
+	case p.kind == accountDoesNotExist:
+		return renew.Never, reason.Configuration, "; the stored account isn't one of this CA: delete its secret to register a new one"
+	}
+	return renew.Never, reason.CARefused, ""
+}
+
+// denied reads what a 429 says of the limit that it is about.
+func (h *handle) denied(c *call, p *problem) *renew.Denied {
+	r := budget.Classify429(p.detail, c.answer.header.Get("Retry-After"), h.wire.now())
+	return &renew.Denied{Limit: r.Limit, Subject: r.Subject, RetryAfter: r.RetryAfter, Paused: r.Paused, Detail: denial(p, r.Paused)}
+}
+
+// denial is the detail of a 429: with the unpause link where the account is paused, for the operator needs it.
+func denial(p *problem, paused bool) string {
+	if paused {
+		return cut(clean(p.detail), maxLink)
+	}
+	if p.detail == "" {
+		return p.text
+	}
+	return tidy(p.detail)
+}
+
+// Where a newOrder carried `replaces`, these words in a refusal say that it is about the certificate to be replaced: Boulder's
+// ("Could not validate ARI 'replaces' field", "parsing ARI CertID failed", "… did not match a known issuer"), Pebble's, and those that
+// RFC 9773, 5, suggests. Taken for one wrongly, a refusal comes back in its true form from the newOrder without `replaces`.
+var replacementWords = []string{
+	"replac", "ari certid", "authority key identifier", "for the given certificate", "new order and existing order",
+}
+
+// aboutReplacement says whether an error answer to a newOrder with `replaces` refuses just that.
+func aboutReplacement(p *problem) bool {
+	if p == nil || p.status == http.StatusTooManyRequests || p.status == http.StatusServiceUnavailable {
+		return false
+	}
+	if p.kind == alreadyReplaced || p.status == http.StatusNotFound {
+		return true
+	}
+	low := strings.ToLower(p.detail)
+	for _, words := range replacementWords {
+		if strings.Contains(low, words) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+package issuer
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	legolog "github.com/go-acme/lego/v4/log"
+)
+
+// DefaultRate is the pace where none is set, in requests a second.
+const DefaultRate = 5
+
+// Options are what an Issuer needs. Accounts is required.
+type Options struct {
+	Accounts AccountStore
+	Email    string            // contact of new accounts; empty for none
+	Version  string            // certpace's, for the User-Agent
+	Rate     float64           // ACME requests a second, to all CAs together; 0 means DefaultRate
+	Roots    *x509.CertPool    // what the CA's own TLS certificate is checked with; nil means the system's roots
+	Network  http.RoundTripper // instead of HTTPS connections of its own, which use Roots
+	Now      func() time.Time  // nil means time.Now
+	Seed     uint64            // of the jitter in backoffs
+}
+
+// Issuer opens accounts at CAs. It is made once for a process and is safe for concurrent use: however many jobs share it, one
+// request is in flight.
+type Issuer struct {
+	accounts AccountStore
+	email    string
+	agent    string
+	wire     *wire
+	opening  chan struct{} // holds a token while an account is opened
+
+	mu   sync.Mutex
+	open map[place]*opened
+}
+
+// place is where an account is kept.
+type place struct{ shard, directory string }
+
+type opened struct {
+	handle *handle
+	at     time.Time
+}
+
+var silence sync.Once
+
+// New makes an Issuer.
+func New(o Options) *Issuer {
+	// lego writes URLs and names through a package variable of its own.
+	silence.Do(func() { legolog.Logger = log.New(io.Discard, "", 0) })
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rate <= 0 {
+		o.Rate = DefaultRate
+	}
+	if o.Network == nil {
+		o.Network = https(o.Roots)
+	}
+	return &Issuer{
+		accounts: o.Accounts, email: o.Email, agent: agent(o.Version),
+		opening: make(chan struct{}, 1), open: map[place]*opened{},
+		wire: &wire{
+			network: o.Network, now: o.Now, slot: make(chan struct{}, 1), pace: rate.NewLimiter(rate.Limit(o.Rate), 1),
+			cool: newCooldowns(o.Seed), directories: &directories{known: map[string]*directory{}},
+		},
+	}
+}
+
+func agent(version string) string {
+	if version == "" {
+		version = "dev"
+	}
+	return "certpace/" + version
+}
+
+// https is a transport for one connection at a time.
+func https(roots *x509.CertPool) http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	t.MaxIdleConnsPerHost = 1
+	t.IdleConnTimeout = idle
+	t.TLSHandshakeTimeout = 15 * time.Second
+	return t
+}
+
+// remembered is the handle of an account that was opened before, nil where there is none or its directory is due to be read again.
+func (i *Issuer) remembered(p place) *handle {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	o := i.open[p]
+	if o == nil || i.wire.now().Sub(o.at) >= directoryAge {
+		return nil
+	}
+	return o.handle
+}
+
+func (i *Issuer) remember(p place, h *handle) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.open[p] = &opened{handle: h, at: i.wire.now()}
+}
+
+func (i *Issuer) forget(p place) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	delete(i.open, p)
+}
+
+// exclusively runs f while no other account is being opened.
+func (i *Issuer) exclusively(ctx context.Context, f func() error) error {
+	select {
+	case i.opening <- struct{}{}:
+		defer func() { <-i.opening }()
+		return f()
+	case <-ctx.Done():
+		return ended(ctx)
+	}
+}

@@ -1,0 +1,101 @@
+// Package metric counts what happens, as lines in CloudWatch's embedded metric format: one JSON object a line on standard output, which
+// CloudWatch Logs turns into metrics without a call, a permission or a wait.
+package metric
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Namespace holds every metric.
+const Namespace = "certpace"
+
+// Name is what is counted. All are counts; every one has the dimension Shard, and those that say so a second one.
+type Name string
+
+// The metrics.
+const (
+	JobsPlanned         Name = "JobsPlanned"         // jobs sent by a tick; dimension Reason: the job's
+	JobsRejected        Name = "JobsRejected"        // jobs that the queue didn't take
+	JobsDeferred        Name = "JobsDeferred"        // due certificates without a job; dimension Reason: why they wait
+	JobsHandedBack      Name = "JobsHandedBack"      // deliveries that the worker gave back to go on later; dimension Reason
+	CertificatesIssued  Name = "CertificatesIssued"  // new versions made current; dimension Reason: the job's
+	IssuancesFailed     Name = "IssuancesFailed"     // issuances that failed and are tried again, or need a person; dimension Reason
+	OrdersSent          Name = "OrdersSent"          // newOrders that the CA was asked for
+	RateLimitsMet       Name = "RateLimitsMet"       // 429 answers of the CA; dimension Limit; anything above 0 means a wrong budget
+	MessagesRefused     Name = "MessagesRefused"     // messages acknowledged undone; dimension Reason: bad-message, unknown-certificate, unsupported-version
+	CertificatesExpired Name = "CertificatesExpired" // certificates in use past their end
+	TicksCompleted      Name = "TicksCompleted"      // planner runs that went through
+	EventsLost          Name = "EventsLost"          // events that the bus didn't take
+)
+
+// Dimension tells one count from another of the same name. Its values must come from a closed list: CloudWatch charges for each.
+type Dimension struct {
+	Name, Value string
+}
+
+// Reason is the dimension of a closed reason.
+func Reason[S ~string](r S) Dimension { return Dimension{"Reason", string(r)} }
+
+// Limit is the dimension of a CA limit.
+func Limit[S ~string](name S) Dimension { return Dimension{"Limit", string(name)} }
+
+// Emitter writes metrics. It is safe for concurrent use.
+type Emitter struct {
+	now   func() time.Time
+	shard string
+
+	mu sync.Mutex
+	w  io.Writer
+}
+
+// New makes an emitter for a shard that takes the time from now.
+func New(w io.Writer, now func() time.Time, shard string) *Emitter {
+	return &Emitter{now: now, shard: shard, w: w}
+}
+
+// Count adds value to a metric: once under its shard alone, so that an alarm can watch the whole, and once under shard and dimensions. A
+// metric that can't be written is lost; counting never fails what is being counted.
+func (e *Emitter) Count(name Name, value int, dims ...Dimension) {
+	line, err := json.Marshal(e.line(name, value, dims))
+	if err != nil {
+		panic(fmt.Sprintf("metric: encoding %s: %v", name, err)) // a map of strings, numbers and lists of them always encodes
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, _ = e.w.Write(append(line, '\n')) // one write a line, so that lines of a shared stream don't mix
+}
+
+type directive struct {
+	Namespace  string
+	Dimensions [][]string
+	Metrics    []definition
+}
+
+type definition struct {
+	Name Name
+	Unit string
+}
+
+func (e *Emitter) line(name Name, value int, dims []Dimension) map[string]any {
+	sets := [][]string{{"Shard"}}
+	line := map[string]any{}
+	if len(dims) > 0 {
+		all := []string{"Shard"}
+		for _, d := range dims {
+			all = append(all, d.Name)
+			line[d.Name] = d.Value
+		}
+		sets = append(sets, all)
+	}
+	line["Shard"] = e.shard
+	line[string(name)] = value
+	line["_aws"] = map[string]any{
+		"Timestamp":         e.now().UnixMilli(),
+		"CloudWatchMetrics": []directive{{Namespace, sets, []definition{{name, "Count"}}}},
+	}
+	return line
+}

@@ -33,9 +33,6 @@ var constructors = map[string]func() (challenge.Provider, error){
 // replacing are the providers that remove whatever stands at a name before they write a value there.
 var replacing = map[string]bool{"rfc2136": true, "dnsupdate": true}
 
-// anyOther makes a provider that isn't in constructors; nil in the default build.
-var anyOther func(code string) (challenge.Provider, error)
-
 // Providers lists the provider codes of this build, route53 first.
 func Providers() []string {
 	return append([]string{Route53}, slices.Sorted(maps.Keys(constructors))...)
@@ -45,12 +42,9 @@ func newProvider(code string) (challenge.Provider, error) {
 	if construct := constructors[code]; construct != nil {
 		return construct()
 	}
-	if anyOther != nil {
-		return anyOther(code)
-	}
 	return nil, errors.New(unknown(code))
 }
 
 func unknown(code string) string {
-	return fmt.Sprintf("this program knows %s; %q needs one built with -tags legoall", strings.Join(Providers(), ", "), code)
+	return fmt.Sprintf("%q is not one of the providers that this program was built with: %s", code, strings.Join(Providers(), ", "))
 }

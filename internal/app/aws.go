@@ -1,0 +1,43 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+// Shard is the shard that this deployment serves. There is one today; every key carries it already.
+const Shard = inventory.DefaultShard
+
+// AWS reads the SDK's own configuration: region, credentials, and AWS_ENDPOINT_URL, which makes an emulator of it.
+func AWS(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	return cfg, nil
+}
+
+// Log writes JSON lines, as CloudWatch Logs reads them best.
+func Log(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// Sleep waits, or ends early with the context's error.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,41 @@
+// Package operator wires what the command line's verbs work with: the same rooms as the functions'.
+package operator
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/app/planning"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/queue"
+	"github.com/certpace/certpace/internal/store"
+	"github.com/certpace/certpace/internal/vault"
+
+	"log/slog"
+)
+
+// Operator is what the verbs work with.
+type Operator struct {
+	app.Config
+	Store   *store.Store
+	Queue   *queue.Queue
+	Vault   *vault.Vault
+	Planner *plan.Planner // asks no CA: a dry run must cost nothing
+}
+
+// New wires an operator. What a verb doesn't use is never asked for anything.
+func New(ctx context.Context, cfg app.Config, log *slog.Logger) (*Operator, error) {
+	cloud, err := app.AWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Operator{
+		Config: cfg, Store: store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard),
+		Queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL), Vault: vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix),
+		Planner: planning.New(cfg, cloud, log),
+	}, nil
+}

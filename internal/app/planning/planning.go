@@ -1,0 +1,117 @@
+// Package planning wires the planner: for its function, and for the command line's dry run. It links neither ACME nor DNS nor the vault.
+package planning
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/ari"
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/bus"
+	"github.com/certpace/certpace/internal/metric"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/queue"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/store"
+	"github.com/certpace/certpace/internal/suffix"
+)
+
+// share of the budgets that people may need too which the planner may use.
+const share = 0.8
+
+// pace is what one worker is taken to carry. It bounds a tick; a queue that is longer than the worker is only a queue.
+var pace = plan.Pace{PerIssuance: 4 * time.Second, AtLeast: 20}
+
+// askFor bounds how long a tick asks for renewal information.
+const askFor = 60 * time.Second
+
+// New wires a planner. Its RenewalInfo is nil: whoever wants windows asked for sets it.
+func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
+	fleet := store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard)
+	fleet.Log = log
+	jobs := queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL)
+	jobs.Log = log
+	return &plan.Planner{
+		Fleet: fleet, Budgets: fleet, Queue: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+		Shard: app.Shard, Now: time.Now, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
+		Share: share, Pace: pace, AskFor: askFor, Log: log,
+	}
+}
+
+// Tick is the schedule's input.
+type Tick struct {
+	Length time.Duration
+}
+
+// ParseTick reads {"tick":"15m"}; without a tick it is the longest one.
+func ParseTick(input []byte) (Tick, error) {
+	var in struct {
+		Tick string `json:"tick"`
+	}
+	d := json.NewDecoder(bytes.NewReader(input))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
+		return Tick{}, fmt.Errorf(`reading the schedule's input: %w; send {"tick":"15m"}`, err)
+	}
+	if in.Tick == "" {
+		return Tick{plan.LongestTick}, nil
+	}
+	length, err := time.ParseDuration(in.Tick)
+	if err != nil {
+		return Tick{}, fmt.Errorf("tick: %.40q is not a duration such as 15m", in.Tick)
+	}
+	return Tick{length}, plan.CheckTick(length)
+}
+
+// Handler makes the function's handler, once for a cold start. Metrics go to out, the log to logs.
+func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(context.Context, json.RawMessage) (plan.Summary, error), error) {
+	cfg, err := app.Load(environ, app.Functions)
+	if err != nil {
+		return nil, err
+	}
+	cloud, err := app.AWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	planner := New(cfg, cloud, app.Log(logs))
+	roots, err := cfg.Roots()
+	if err != nil {
+		return nil, err
+	}
+	planner.RenewalInfo = ari.New(ari.Options{HTTP: app.HTTP(roots), Version: app.Version})
+	metrics := metric.New(out, time.Now, app.Shard)
+	return func(ctx context.Context, input json.RawMessage) (plan.Summary, error) {
+		tick, err := ParseTick(input)
+		if err != nil {
+			return plan.Summary{}, err
+		}
+		summary, err := planner.Tick(ctx, tick.Length)
+		count(metrics, summary, err)
+		return summary, err
+	}, nil
+}
+
+func count(m *metric.Emitter, s plan.Summary, err error) {
+	for r, n := range s.Outcomes {
+		if r != reason.Scheduled {
+			m.Count(metric.JobsDeferred, n, metric.Reason(r))
+		}
+	}
+	m.Count(metric.JobsPlanned, s.Scheduled)
+	m.Count(metric.JobsRejected, s.Rejected)
+	if err == nil {
+		m.Count(metric.TicksCompleted, 1)
+	}
+}

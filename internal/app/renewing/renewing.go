@@ -1,0 +1,98 @@
+// Package renewing wires the worker and speaks SQS for it: records in, the ids of those that must come back out.
+package renewing
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/ari"
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/bus"
+	"github.com/certpace/certpace/internal/dns"
+	"github.com/certpace/certpace/internal/issuer"
+	"github.com/certpace/certpace/internal/metric"
+	"github.com/certpace/certpace/internal/queue"
+	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/store"
+	"github.com/certpace/certpace/internal/suffix"
+	"github.com/certpace/certpace/internal/vault"
+)
+
+// margin is kept free before the deadline: enough to take values out of the DNS and write down where things stand.
+const margin = 10 * time.Second
+
+// atOnce is how many jobs of a batch may wait side by side.
+const atOnce = 20
+
+// New wires a worker.
+func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *store.Store, error) {
+	roots, err := cfg.Roots()
+	if err != nil {
+		return nil, nil, err
+	}
+	table := store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard)
+	table.Log = log
+	secrets := vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix)
+	return &renew.Worker{
+		Ports: renew.Ports{
+			Certificates: table, Issuances: table, Budgets: table, Lease: table,
+			Accounts: issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Roots: roots}),
+			DNS: dns.New(dns.Options{
+				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: app.Sleep, Log: log,
+			}),
+			Keys: secrets, Vault: secrets, RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(roots), Version: app.Version}),
+			Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+		},
+		Settings: renew.Settings{
+			Shard: app.Shard, Now: time.Now, Sleep: app.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
+			Margin: margin, AtOnce: atOnce, Log: log,
+		},
+	}, table, nil
+}
+
+// zones gives the Route 53 client of a role, or the worker's own. The solver paces and repeats by itself, so the SDK must not.
+func zones(cloud aws.Config) func(roleARN string) dns.Route53Client {
+	return func(roleARN string) dns.Route53Client {
+		own := cloud.Copy()
+		if roleARN != "" {
+			own.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud), roleARN))
+		}
+		return route53.NewFromConfig(own, func(o *route53.Options) { o.RetryMaxAttempts = 1 })
+	}
+}
+
+// Handler makes the function's handler, once for a cold start. Metrics go to out, the log to logs.
+func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(context.Context, events.SQSEvent) (events.SQSEventResponse, error), error) {
+	cfg, err := app.Load(environ, app.Functions)
+	if err != nil {
+		return nil, err
+	}
+	cloud, err := app.AWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	log := app.Log(logs)
+	worker, table, err := New(cfg, cloud, log)
+	if err != nil {
+		return nil, fmt.Errorf("wiring the worker: %w", err)
+	}
+	h := &handler{
+		worker: worker, messages: table, queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL),
+		metrics: metric.New(out, time.Now, app.Shard), log: log, now: time.Now,
+	}
+	return h.handle, nil
+}

@@ -1,0 +1,117 @@
+// Package cli is the operator's command line: verbs over the same table, queue and vault that the functions use. It reads the
+// same environment; flags win; a verb asks only for what it uses.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/app/operator"
+)
+
+// The exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Streams are where a run reads and writes.
+type Streams struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+}
+
+// commands are the verbs and the flags that all of them take.
+type commands struct {
+	Output string `short:"o" enum:"table,json" default:"table" help:"How to print: table or json."`
+
+	Table         string `placeholder:"NAME" help:"DynamoDB table (CERTPACE_TABLE)."`
+	QueueURL      string `name:"queue-url" placeholder:"URL" help:"SQS queue of the jobs (CERTPACE_QUEUE_URL)."`
+	SecretPrefix  string `placeholder:"PREFIX" help:"Secret name = prefix + certificate name (CERTPACE_SECRET_PREFIX)."`
+	ACMEDirectory string `name:"acme-directory" placeholder:"URL" help:"Default CA directory (CERTPACE_ACME_DIRECTORY)."`
+
+	Apply   applyCmd   `cmd:"" help:"Take over a fleet file: what it names is wanted from now on."`
+	Status  statusCmd  `cmd:"" help:"Show where each certificate stands."`
+	Plan    planCmd    `cmd:"" help:"Show what the next tick would do. Writes nothing."`
+	Budgets budgetsCmd `cmd:"" help:"Show what is left of the CA's limits, or change one."`
+	Reissue reissueCmd `cmd:"" help:"Ask for new certificates now, by a message on the queue."`
+	Export  exportCmd  `cmd:"" help:"Write a certificate, its chain and its key to files."`
+}
+
+// run is one verb being carried out.
+type run struct {
+	context.Context
+	Streams
+	*commands
+	environ []string
+	now     func() time.Time
+}
+
+// usage is a fault in the arguments that kong can't see.
+type usage struct{ error }
+
+// Run carries one command out and returns its exit code: 0 done, 1 failed, 2 wrong flags or arguments.
+func Run(ctx context.Context, args []string, s Streams, environ []string) (code int) {
+	var c commands
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("certpace"), kong.Writers(s.Stdout, s.Stderr), kong.UsageOnError(),
+		kong.Description("Renews TLS certificates on AWS without meeting a rate limit and without losing one."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(n int) { exited = n }))
+	if err != nil {
+		fmt.Fprintln(s.Stderr, "certpace:", err)
+		return exitFailed
+	}
+	k, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(s.Stderr, "certpace: %v\nRun \"certpace --help\" for the verbs.\n", err)
+		return exitUsage
+	}
+	err = k.Run(&run{Context: ctx, Streams: s, commands: &c, environ: environ, now: time.Now})
+	return report(s.Stderr, err)
+}
+
+func report(w io.Writer, err error) int {
+	var wrong usage
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &wrong):
+		fmt.Fprintln(w, "certpace:", err)
+		return exitUsage
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintln(w, "certpace:", line)
+	}
+	return exitFailed
+}
+
+// open reads the configuration, flags over environment, and opens what the verb works with.
+func (r *run) open(need ...string) (*operator.Operator, error) {
+	environ := append([]string{}, r.environ...)
+	for name, value := range map[string]string{
+		"TABLE": r.Table, "QUEUE_URL": r.QueueURL, "SECRET_PREFIX": r.SecretPrefix, "ACME_DIRECTORY": r.ACMEDirectory,
+	} {
+		if value != "" {
+			environ = append(environ, "CERTPACE_"+name+"="+value)
+		}
+	}
+	cfg, err := app.Load(environ, need)
+	if err != nil {
+		return nil, err
+	}
+	return operator.New(r, cfg, slog.New(slog.NewTextHandler(r.Stderr, nil)))
+}
+
+func (r *run) json() bool { return r.Output == "json" }

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+type planCmd struct {
+	Tick time.Duration `default:"15m" help:"Length of the tick to plan (at most 15m)."`
+}
+
+// planned is one certificate's entry in the JSON that plan prints; it is stable.
+type planned struct {
+	Certificate string        `json:"certificate"`
+	Reason      reason.Reason `json:"reason"`
+	Message     string        `json:"message"`
+	JobReason   string        `json:"job_reason,omitempty"`
+	Start       *time.Time    `json:"start"`
+	Limit       string        `json:"limit,omitempty"`
+	LimitKey    string        `json:"limit_key,omitempty"`
+	Until       *time.Time    `json:"until"`
+}
+
+// Run decides what the next tick would, from the same input, and writes nothing.
+func (p *planCmd) Run(r *run) error {
+	if err := plan.CheckTick(p.Tick); err != nil {
+		return usage{err}
+	}
+	op, err := r.open("TABLE")
+	if err != nil {
+		return err
+	}
+	in, err := op.Planner.Gather(r, p.Tick)
+	if err != nil {
+		return err
+	}
+	made := plan.Decide(in)
+	all, rows := make([]planned, 0, len(made.Outcomes)), make([]table.Row, 0, len(made.Outcomes))
+	for _, o := range made.Outcomes {
+		x := plannedOf(o)
+		all = append(all, x)
+		rows = append(rows, table.Row{x.Certificate, x.Reason, x.JobReason, moment(o.Start), x.Message})
+	}
+	if err := r.print(all, table.Row{"certificate", "reason", "job", "start", "message"}, rows); err != nil {
+		return err
+	}
+	r.say("%d certificates are due within %s; %d would be sent", len(all), p.Tick, jobs(made))
+	return nil
+}
+
+func plannedOf(o plan.Outcome) planned {
+	s := o.Certificate.Status
+	x := planned{
+		Certificate: o.Certificate.Name, Reason: s.Reason, Message: s.Message, Start: optional(o.Start),
+		Limit: s.Limit, LimitKey: s.LimitKey, Until: optional(s.Due),
+	}
+	if o.Job != nil {
+		x.JobReason = string(o.Job.Reason)
+	}
+	return x
+}
+
+func jobs(p plan.Plan) int {
+	n := 0
+	for _, o := range p.Outcomes {
+		if o.Job != nil {
+			n++
+		}
+	}
+	return n
+}

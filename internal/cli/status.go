@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+type statusCmd struct {
+	Names    []string `arg:"" optional:"" name:"certificate" help:"Only these certificates."`
+	Messages bool     `help:"Show the messages that were refused lately instead."`
+}
+
+// certificateStatus is a certificate's entry in the JSON that status prints; it is stable.
+type certificateStatus struct {
+	Certificate string        `json:"certificate"`
+	Shard       string        `json:"shard"`
+	Domains     []string      `json:"domains"`
+	Enabled     bool          `json:"enabled"`
+	Reason      reason.Reason `json:"reason"`
+	Message     string        `json:"message"`
+	Limit       string        `json:"limit,omitempty"`
+	LimitKey    string        `json:"limit_key,omitempty"`
+	Failures    int           `json:"failures"`
+	NextAttempt *time.Time    `json:"next_attempt"`
+	InProgress  bool          `json:"in_progress"`
+	Serial      string        `json:"serial"`
+	NotAfter    *time.Time    `json:"not_after"`
+	RenewAt     *time.Time    `json:"renew_at"`
+	KeyType     string        `json:"key_type"`
+	SecretARN   string        `json:"secret_arn"`
+	VersionID   string        `json:"version_id"`
+}
+
+func statusOf(c inventory.Certificate) certificateStatus {
+	s := certificateStatus{
+		Certificate: c.Name, Shard: c.Shard, Domains: c.Wanted.Domains, Enabled: c.Wanted.Enabled, Reason: c.Status.Reason, Message: c.Status.Message,
+		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(next(c)),
+		InProgress: c.Status.Issuance != "", KeyType: string(c.Wanted.KeyType),
+	}
+	if u := c.InUse; u != nil {
+		s.Serial, s.NotAfter, s.RenewAt, s.SecretARN, s.VersionID = u.Serial, optional(u.NotAfter), optional(u.RenewAt), u.SecretARN, u.VersionID
+	}
+	return s
+}
+
+// next is when something happens to the certificate next.
+func next(c inventory.Certificate) time.Time {
+	switch {
+	case c.Status.Reason == reason.Scheduled:
+		return c.Status.Start
+	case !c.Status.NextAttempt.IsZero():
+		return c.Status.NextAttempt
+	}
+	return c.Need().At
+}
+
+// Run shows the fleet.
+func (s *statusCmd) Run(r *run) error {
+	op, err := r.open("TABLE")
+	if err != nil {
+		return err
+	}
+	if s.Messages {
+		return showMessages(r, op.Store)
+	}
+	cs, err := s.read(r, op.Store)
+	if err != nil {
+		return err
+	}
+	all, rows := make([]certificateStatus, 0, len(cs)), make([]table.Row, 0, len(cs))
+	for _, c := range cs {
+		all = append(all, statusOf(c))
+		rows = append(rows, statusRow(c, r.now()))
+	}
+	if err := r.print(all, table.Row{"certificate", "names", "state", "valid for", "next", "message"}, rows); err != nil {
+		return err
+	}
+	r.say("%d certificates, %d in use", len(cs), countInUse(cs))
+	return nil
+}
+
+func statusRow(c inventory.Certificate, now time.Time) table.Row {
+	valid := "-"
+	if c.InUse != nil {
+		valid = span(c.InUse.NotAfter.Sub(now))
+	}
+	state := string(c.Status.Reason)
+	if state == "" {
+		state = "new"
+	}
+	return table.Row{c.Name, brief(c.Wanted.Domains), state, valid, moment(next(c)), c.Status.Message}
+}
+
+func countInUse(cs []inventory.Certificate) int {
+	n := 0
+	for _, c := range cs {
+		if c.InUse != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *statusCmd) read(r *run, fleet fleetStore) ([]inventory.Certificate, error) {
+	all := map[string]inventory.Certificate{}
+	if len(s.Names) > 0 {
+		for _, n := range s.Names {
+			c, err := fleet.Certificate(r, n)
+			if err != nil {
+				return nil, fmt.Errorf("reading %s: %w", n, err)
+			}
+			all[n] = c
+		}
+		return sortedByName(all), nil
+	}
+	for c, err := range fleet.EachCertificate(r) {
+		if err != nil {
+			return nil, fmt.Errorf("reading the fleet: %w", err)
+		}
+		all[c.Name] = c
+	}
+	return slices.Clip(sortedByName(all)), nil
+}

@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/store/entry"
+)
+
+// writers is how many certificates are written at a time.
+const writers = 16
+
+// certificateRecord is an inventory.Certificate with the names of its attributes. The two convert into each other, so a new field there
+// doesn't compile until it has a name here.
+type certificateRecord struct {
+	Name   string           `json:"name"`
+	Shard  string           `json:"shard"`
+	Wanted inventory.Wanted `json:"wanted"`
+	InUse  *inventory.InUse `json:"in_use,omitempty"`
+	Status inventory.Status `json:"status"`
+	Rev    int64            `json:"rev"`
+}
+
+// attrStatus is the map of a record whose members are attributes of the item itself: they are what one looks for in a list.
+const attrStatus = "status"
+
+// certificateFields are the attributes of a certificate's item that don't belong to its status.
+var certificateFields = map[string]bool{"name": true, "shard": true, "wanted": true, "in_use": true, "rev": true}
+
+// Certificate loads one entry, strongly consistent. Errors: renew.ErrUnknown where there is none; entry.Corrupt.
+func (s *Store) Certificate(ctx context.Context, name string) (inventory.Certificate, error) {
+	it, err := s.get(ctx, itemKey(s.shard, kindCertificate, name))
+	if err != nil {
+		return inventory.Certificate{}, err
+	}
+	if it == nil {
+		return inventory.Certificate{}, fmt.Errorf("loading %s: %w", name, renew.ErrUnknown)
+	}
+	return certificateOf(it)
+}
+
+// SaveCertificate writes an entry on condition that its Rev is still what was read (0: that there is none), and returns it with the next
+// Rev. A repeat of a write that landed succeeds. Errors: renew.ErrConflict.
+func (s *Store) SaveCertificate(ctx context.Context, c inventory.Certificate) (inventory.Certificate, error) {
+	next := s.nextCertificate(c)
+	put, err := s.certificatePut(next)
+	if err != nil {
+		return inventory.Certificate{}, err
+	}
+	if err := s.put(ctx, "saving "+c.Name, put, renew.ErrConflict); err != nil {
+		return inventory.Certificate{}, err
+	}
+	return next, nil
+}
+
+// SaveCertificates writes entries, each as SaveCertificate does, many at a time. It returns the names of those that somebody else had
+// changed, which were left alone; an error means that the rest is not known to be written.
+func (s *Store) SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error) {
+	var mu sync.Mutex
+	lost := make(map[int]bool)
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(writers)
+	for n, c := range cs {
+		g.Go(func() error {
+			_, err := s.SaveCertificate(inner, c)
+			if !isConflict(err) {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			lost[n] = true
+			return nil
+		})
+	}
+	err = g.Wait()
+	for n, c := range cs {
+		if lost[n] {
+			conflicts = append(conflicts, c.Name)
+		}
+	}
+	return conflicts, err
+}
+
+// nextCertificate is what is written for c.
+func (s *Store) nextCertificate(c inventory.Certificate) inventory.Certificate {
+	next := entry.Certificate(c)
+	next.Shard = s.home(c.Shard)
+	next.Rev++
+	return next
+}
+
+// certificatePut writes next on condition that the entry is of the Rev before.
+func (s *Store) certificatePut(next inventory.Certificate) (*types.Put, error) {
+	it, err := encode(certificateRecord(next))
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range it[attrStatus].(*types.AttributeValueMemberM).Value {
+		it[k] = v
+	}
+	delete(it, attrStatus)
+	f := frame{
+		pk:  itemKey(next.Shard, kindCertificate, next.Name),
+		due: partition(next.Shard, kindCertificate), dueAt: next.Status.Due,
+		token: entry.Token(certificateRecord(next)),
+	}
+	return s.conditional(f.wrap(it), ofRev(next.Rev-1)), nil
+}
+
+func certificateOf(it item) (inventory.Certificate, error) {
+	gathered, status := item{}, item{}
+	for k, v := range it {
+		switch {
+		case certificateFields[k], isFrame(k):
+			gathered[k] = v
+		default:
+			status[k] = v
+		}
+	}
+	gathered[attrStatus] = &types.AttributeValueMemberM{Value: status}
+	var r certificateRecord
+	if err := read(gathered, &r); err != nil {
+		return inventory.Certificate{}, err
+	}
+	if r.Name == "" || r.Rev < 1 {
+		return inventory.Certificate{}, entry.Unreadable(stringOf(it, attrKey), fmt.Errorf("name %q, rev %d: every certificate has a name and a revision from 1 up", r.Name, r.Rev))
+	}
+	return entry.Copy(inventory.Certificate(r)), nil
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// put makes one conditional write. Where its condition doesn't hold it has landed before, or it is lost.
+func (s *Store) put(ctx context.Context, doing string, p *types.Put, lost error) error {
+	token := stringOf(p.Item, attrToken)
+	err := persist(ctx, token, func() error {
+		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+			TableName: p.TableName, Item: p.Item, ConditionExpression: p.ConditionExpression,
+			ExpressionAttributeNames: p.ExpressionAttributeNames, ExpressionAttributeValues: p.ExpressionAttributeValues,
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		})
+		return err
+	})
+	if there, no := refused(err); no {
+		if stringOf(there, attrToken) == token {
+			return nil
+		}
+		return fmt.Errorf("%s: %w", doing, lost)
+	}
+	return failure(ctx, doing, err)
+}
+
+// condition is what must hold of an item for it to be written over.
+type condition struct {
+	expression string
+	names      map[string]string
+	values     item
+}
+
+// absent holds where there is no item.
+func absent() condition {
+	return condition{expression: "attribute_not_exists(#pk)", names: map[string]string{"#pk": attrKey}}
+}
+
+// ofRev holds where the item has that revision; revision 0 is no item.
+func ofRev(rev int64) condition {
+	if rev == 0 {
+		return absent()
+	}
+	return condition{"#rev = :rev", map[string]string{"#rev": "rev"}, item{":rev": number(rev)}}
+}
+
+func (s *Store) conditional(it item, c condition) *types.Put {
+	return &types.Put{
+		TableName: &s.table, Item: it, ConditionExpression: aws.String(c.expression),
+		ExpressionAttributeNames: c.names, ExpressionAttributeValues: c.values,
+	}
+}

@@ -1,0 +1,104 @@
+package storetest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/store/entry"
+)
+
+func (w world) directory() string { return entry.DirectoryOf(w.CA) }
+
+// limits are those in force at the test's own CA.
+func (w world) limits() budget.Limits {
+	w.Helper()
+	l, err := w.Store.Limits(w.ctx(), w.directory())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return l
+}
+
+var limits = []scenario{
+	{"a CA that nobody said anything about has the limits of its directory", func(w world) {
+		w.same("an unknown CA", w.limits(), budget.LetsEncrypt())
+		l, err := w.Store.Limits(w.ctx(), "https://acme-staging-v02.api.letsencrypt.org/directory")
+		w.ok(err)
+		w.same("staging", l, budget.LetsEncryptStaging())
+		set, err := w.Store.LimitOverrides(w.ctx(), w.CA)
+		w.ok(err)
+		w.same("what was said", set, entry.LimitSet{})
+	}},
+	{"what was said comes back, and is in force", func(w world) {
+		set := entry.LimitSet{Overrides: budget.Limits{
+			budget.NewOrdersPerAccount:     {Burst: 10000, Count: 10000, Period: 3 * time.Hour},
+			budget.CertificatesPerExactSet: {Burst: 7, Count: 3, Period: 90*time.Minute + 1},
+		}}
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, set))
+		got, err := w.Store.LimitOverrides(w.ctx(), w.CA)
+		w.ok(err)
+		w.same("what was said", got, set)
+		w.same("in force", w.limits(), budget.LetsEncrypt().With(set.Overrides))
+	}},
+	{"another set can be named, and taken back", func(w world) {
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: budget.SetNone}))
+		w.same("none", w.limits(), budget.Limits{})
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: budget.SetLetsEncryptStaging}))
+		w.same("staging", w.limits(), budget.LetsEncryptStaging())
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{}))
+		w.same("nothing said", w.limits(), budget.LetsEncrypt())
+	}},
+	{"other CAs keep theirs", func(w world) {
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: budget.SetNone}))
+		l, err := w.Store.Limits(w.ctx(), entry.DirectoryOf("not-"+w.CA))
+		w.ok(err)
+		w.same("the other CA", l, budget.LetsEncrypt())
+	}},
+	{"what makes no sense is refused, all of it at once", func(w world) {
+		err := w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: "lets-encrypt", Overrides: budget.Limits{
+			"orders": {Burst: 1, Count: 1, Period: time.Hour}, budget.NewOrdersPerAccount: {Burst: 0, Count: 1, Period: time.Hour},
+		}})
+		w.failsAs("setting", err, renew.Never, "configuration")
+		for _, fault := range []string{"lets-encrypt", "orders", "burst"} {
+			if err != nil && !strings.Contains(err.Error(), fault) {
+				w.Errorf("%v doesn't speak of %s", err, fault)
+			}
+		}
+		w.same("in force", w.limits(), budget.LetsEncrypt())
+	}},
+	{"a CA must be the host of a directory", func(w world) {
+		for _, ca := range []string{"", "https://ca.example/directory", "CA.example", "ca.example/acme", "a b"} {
+			w.failsAs("setting the limits of "+ca, w.Store.SetLimits(w.ctx(), ca, entry.LimitSet{}), renew.Never, "configuration")
+		}
+	}},
+	{"a lower limit leaves as many tokens missing as before", func(w world) {
+		orders, other := w.key(budget.NewOrdersPerAccount, "0"), w.key(budget.CertificatesPerRegisteredDomain, "a.example")
+		elsewhere := orders
+		elsewhere.CA = "not-" + w.CA
+		w.put(orders, w.in(10*36*time.Second)) // ten of 300 are missing
+		w.put(other, w.in(time.Hour))
+		w.put(elsewhere, w.in(time.Hour))
+		eventually(w, "listed", 2, func() int { return len(w.mine(w.Now)) })
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Overrides: budget.Limits{
+			budget.NewOrdersPerAccount: {Burst: 100, Count: 100, Period: 3 * time.Hour},
+		}}))
+		w.same("ten of 100 are missing", w.bucket(orders), w.in(10*108*time.Second))
+		w.same("another limit's bucket", w.bucket(other), w.in(time.Hour))
+		w.same("another CA's bucket", w.bucket(elsewhere), w.in(time.Hour))
+	}},
+	{"a higher limit leaves the bucket where the CA has it", func(w world) {
+		orders := w.key(budget.NewOrdersPerAccount, "0")
+		w.put(orders, w.in(time.Hour))
+		eventually(w, "listed", 1, func() int { return len(w.mine(w.Now)) })
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Overrides: budget.Limits{
+			budget.NewOrdersPerAccount: {Burst: 10000, Count: 10000, Period: 3 * time.Hour},
+		}}))
+		w.same("the bucket", w.bucket(orders), w.in(time.Hour))
+	}},
+	{"a directory that is no URL is refused", func(w world) {
+		_, err := w.Store.Limits(w.ctx(), "ca.example")
+		w.failsAs("asking", err, renew.Never, "configuration")
+	}},
+}

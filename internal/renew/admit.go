@@ -1,0 +1,140 @@
+package renew
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// Admission says whether a job is to be carried out now.
+type Admission struct {
+	Do      bool
+	Why     job.Reason    // what the issuance is for
+	Until   time.Time     // where not Do: when it could be; zero for never
+	Reason  reason.Reason // where not Do
+	Message string
+}
+
+// Admit decides whether j is to be carried out for c at now. A message may be late, doubled or forged, so it is the table that
+// decides: what the schedule wants is done only when due, what somebody asked for unless it was issued after the asking.
+func Admit(c inventory.Certificate, j Job, now time.Time) Admission {
+	if !c.Wanted.Enabled {
+		return Admission{Reason: reason.Disabled, Message: "the certificate is disabled; enable it in the fleet file and apply it"}
+	}
+	if next := c.Status.NextAttempt; c.Status.Failures > 0 && next.After(now) && !askedSince(c, j) {
+		return Admission{Until: next, Reason: reason.Backoff, Message: fmt.Sprintf("%s (failed %d times; next attempt at %s)", c.Status.Message, c.Status.Failures, stamp(next))}
+	}
+	if j.Reason.OnDemand() {
+		return admitAsked(c, j, now)
+	}
+	need := c.Need()
+	if need.At.After(now) {
+		why := reason.NotDue
+		if until := c.GuardedUntil(); until.Equal(need.At) {
+			why = reason.RecentlyIssued
+		}
+		return Admission{Until: need.At, Reason: why, Message: "not due before " + stamp(need.At)}
+	}
+	return Admission{Do: true, Why: job.Reason(need.Why)}
+}
+
+// askedSince says whether somebody asked for the certificate after its last failure: who does so knows why.
+func askedSince(c inventory.Certificate, j Job) bool {
+	return j.Reason.OnDemand() && j.SentAt.After(c.Status.At)
+}
+
+func admitAsked(c inventory.Certificate, j Job, now time.Time) Admission {
+	if c.InUse == nil {
+		return Admission{Do: true, Why: job.First}
+	}
+	if c.InUse.IssuedAt.After(j.SentAt) {
+		return Admission{Until: c.Need().At, Reason: reason.NotDue, Message: "issued at " + stamp(c.InUse.IssuedAt) + ", after the message was sent"}
+	}
+	if until := c.GuardedUntil(); until.After(now) && !j.Force && j.Reason != job.Revoked {
+		return Admission{Until: until, Reason: reason.RecentlyIssued, Message: "issued less than a day ago, at " + stamp(c.InUse.IssuedAt) + "; `certpace reissue --force` goes over this"}
+	}
+	return Admission{Do: true, Why: j.Reason}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// ClaimKey names the entry that an issuance of w occupies: one for each CA, account (that is: shard), set of names and profile.
+func ClaimKey(shard, caHost string, w inventory.Wanted) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{shard, caHost, w.Profile, strings.Join(w.Domains, ",")}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}
+
+// declined writes down why a job isn't carried out, and lets go of its message: the table knows when to go on.
+func (r *run) declined(ctx context.Context, a Admission) Result {
+	r.log.Info("nothing to do", "reason", a.Reason, "message", a.Message)
+	c := r.cert
+	if a.Reason != reason.Backoff {
+		c.Status.Reason, c.Status.Message, c.Status.At = a.Reason, a.Message, r.Now()
+	}
+	c.Status.Due, c.Status.Job = a.Until, ""
+	if r.job.Reason.OnDemand() && a.Reason == reason.RecentlyIssued {
+		c.Status.Asked = &inventory.Asked{Reason: string(r.job.Reason), At: r.job.SentAt, Force: r.job.Force}
+	}
+	if _, err := r.Certificates.SaveCertificate(ctx, c); err != nil {
+		r.log.Warn("writing down why nothing was done; the next delivery tries again", "cause", err.Error())
+		return Result{Again: inventory.Backoff(1), Reason: reason.StorageFailed}
+	}
+	return Result{Done: true, Reason: a.Reason}
+}
+
+// claim takes the issuance of what is wanted. Where another one is open for the certificate, for names that nobody wants any more,
+// that is given up first.
+func (r *run) claim(ctx context.Context) error {
+	host, err := r.CAHost(r.cert.Wanted.Directory)
+	if err != nil {
+		return Fail(Never, reason.Configuration, err)
+	}
+	key := ClaimKey(r.Shard, host, r.cert.Wanted)
+	if open := r.cert.Status.Issuance; open != "" && (open != key || !r.cert.Wanted.Enabled) {
+		if err := r.abandon(ctx, open); err != nil {
+			return err
+		}
+		if a := Admit(r.cert, r.job, r.Now()); !a.Do {
+			return &declinedError{a}
+		}
+	}
+	return r.take(ctx, key)
+}
+
+func (r *run) take(ctx context.Context, key string) error {
+	i, c, err := r.Issuances.Claim(ctx, Claim{
+		Key: key, Certificate: r.cert, Owner: r.owner, Until: r.deadline.Add(LeaseMargin), Now: r.Now(), Job: r.job,
+	})
+	if err != nil {
+		return fmt.Errorf("claiming %s: %w", r.cert.Name, err)
+	}
+	r.iss, r.cert = i, c
+	r.log = r.log.With("issuance", i.ID)
+	r.log.Info("claimed", "fence", i.Fence, "attempt", i.Attempt, "order", i.OrderURL)
+	return nil
+}
+
+// abandon ends an issuance that nobody wants any more: its values leave the DNS, its key leaves the vault. Its order, if there is
+// one, is never finalized.
+func (r *run) abandon(ctx context.Context, key string) error {
+	if err := r.take(ctx, key); err != nil {
+		return err
+	}
+	r.log.Info("giving up an issuance that is no longer wanted", "names", r.iss.Wanted.Domains)
+	if err := r.sweep(); err != nil {
+		return err
+	}
+	return r.close(ctx, r.cert)
+}
+
+// declinedError carries an admission that was refused after all.
+type declinedError struct{ Admission }
+
+func (d *declinedError) Error() string { return d.Message }

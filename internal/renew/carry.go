@@ -1,0 +1,205 @@
+package renew
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// How often a waiting order is looked at where the CA doesn't say: soon at first, then less and less.
+const (
+	firstLook = 500 * time.Millisecond
+	lastLook  = 10 * time.Second
+)
+
+// carry takes an order to valid. It believes only the state that the CA shows, so it may begin anywhere.
+func (r *run) carry(ca CA, order Order) (Order, error) {
+	proved, look := false, firstLook
+	for {
+		var err error
+		switch order.Status {
+		case Pending:
+			if !proved {
+				proved = true
+				err = r.prove(ca, order)
+				if err == nil {
+					look = firstLook
+				}
+			} else {
+				look, err = r.wait(order, look)
+			}
+		case Processing:
+			look, err = r.wait(order, look)
+		case Ready:
+			var next Order
+			if next, err = r.finalize(ca, order); err == nil {
+				order = next
+				continue
+			}
+		case Valid:
+			return order, nil
+		case Invalid:
+			return Order{}, r.invalid(ca, order)
+		default:
+			return Order{}, refused(reason.CARefused, "following the order: the CA shows a state %q that RFC 8555 doesn't know", order.Status)
+		}
+		if err != nil {
+			return Order{}, err
+		}
+		if order, err = ca.Order(r.work, r.iss.OrderURL); err != nil {
+			return Order{}, fmt.Errorf("looking at the order: %w", err)
+		}
+	}
+}
+
+// wait lets the CA work: as long as it asked for, else a little longer each time. The first look after an act waits too, since an
+// answer before the CA can have looked is a request for nothing.
+func (r *run) wait(o Order, look time.Duration) (time.Duration, error) {
+	d := look
+	if o.RetryAfter > 0 {
+		d = o.RetryAfter
+	}
+	if deadline, ok := r.work.Deadline(); ok && r.Now().Add(d).After(deadline) {
+		return look, LaterAt(r.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
+	}
+	return min(look*3/2, lastLook), r.Sleep(r.work, d)
+}
+
+// prove puts every value that is asked for into the DNS, waits once, and tells the CA to look. What was accepted or proved before is left
+// alone. The records are written down before they are written to the DNS, so that a later invocation can take them away.
+func (r *run) prove(ca CA, order Order) error {
+	auths, err := ca.Authorizations(r.work, order)
+	if err != nil {
+		return fmt.Errorf("fetching the authorizations: %w", err)
+	}
+	var open []Challenge
+	for _, a := range auths {
+		switch {
+		case a.Status == Pending && a.Challenge.URL == "":
+			return refused(reason.CARefused, "proving %s: the CA offers no dns-01 challenge for it", a.Name)
+		case a.Status == Pending && !a.Accepted:
+			open = append(open, a.Challenge)
+		case a.Status != Pending && a.Status != Valid:
+			return nil // the order is, or will be, invalid: the next look says so
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	if err := r.publish(open); err != nil {
+		return err
+	}
+	for _, c := range open {
+		if err := ca.Accept(r.work, c); err != nil {
+			return fmt.Errorf("asking the CA to look at %s: %w", c.Domain, err)
+		}
+	}
+	return nil
+}
+
+func (r *run) publish(open []Challenge) error {
+	records, err := r.DNS.Locate(r.work, r.iss.Wanted.DNS, open)
+	if err != nil {
+		return fmt.Errorf("finding where the names are to be proved: %w", err)
+	}
+	r.iss.Records = merge(r.iss.Records, records)
+	if err := r.progress(); err != nil {
+		return err
+	}
+	r.log.Info("publishing challenge values", "values", len(records))
+	if err := r.DNS.Publish(r.work, records); err != nil {
+		return fmt.Errorf("publishing the challenge values: %w", err)
+	}
+	return nil
+}
+
+// merge adds records that aren't listed yet.
+func merge(have, more []Record) []Record {
+	listed := make(map[Record]bool, len(have))
+	for _, r := range have {
+		listed[r] = true
+	}
+	for _, r := range more {
+		if !listed[r] {
+			listed[r] = true
+			have = append(have, r)
+		}
+	}
+	return have
+}
+
+// finalize asks for the certificate, with the staged key. From before the request on, that key is worth a certificate, so this
+// is written down first.
+func (r *run) finalize(ca CA, order Order) (Order, error) {
+	key, err := r.safeKey()
+	if err != nil {
+		return Order{}, err
+	}
+	csr, err := request(key, r.iss.Wanted.Domains)
+	if err != nil {
+		return Order{}, Fail(Never, reason.Configuration, err)
+	}
+	if err := r.redate(); err != nil {
+		return Order{}, err
+	}
+	if !r.iss.Finalized {
+		r.iss.Finalized = true
+		if err := r.progress(); err != nil {
+			return Order{}, err
+		}
+	}
+	next, err := ca.Finalize(r.work, order, csr)
+	if unknown(err) {
+		return ca.Order(r.work, order.URL)
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("finalizing the order: %w", err)
+	}
+	if next.Status == Ready { // it has only just been told
+		next.Status = Processing
+	}
+	return next, nil
+}
+
+// request is the CSR (RFC 2986) for the names. No common name: it is limited to 64 characters and nobody reads it.
+func request(key crypto.Signer, names []string) ([]byte, error) {
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: names}, key)
+	if err != nil {
+		return nil, fmt.Errorf("making the certificate signing request: %w", err)
+	}
+	return csr, nil
+}
+
+func unknown(err error) bool {
+	var f *Failure
+	return errors.As(err, &f) && f.Kind == Unknown
+}
+
+// invalid says why an order failed: the names that the CA couldn't prove, with its own words, each of them counted; or nothing but time.
+func (r *run) invalid(ca CA, order Order) error {
+	auths, err := ca.Authorizations(r.work, order)
+	if err != nil {
+		return fmt.Errorf("fetching what went wrong with the order: %w", err)
+	}
+	var names []string
+	words := order.Problem
+	for _, a := range auths {
+		if a.Status == Invalid && a.Problem != "" {
+			names = append(names, a.Name)
+			words = a.Name + ": " + a.Problem
+		}
+	}
+	if len(names) > 0 {
+		r.countFailures(names)
+		return Fail(Later, reason.ValidationFailed, fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
+	}
+	if order.Problem == "" {
+		return errLapsed
+	}
+	return Fail(Later, reason.CARefused, fmt.Errorf("following the order: %s", order.Problem))
+}

@@ -1,0 +1,186 @@
+package renew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// sweepTries is how many attempts a finished issuance may fail to clean up before it is closed all the same: a value that is left in the
+// DNS proves nothing to anyone, but an issuance that never ends would stand in the way of the next renewal.
+const sweepTries = 3
+
+// finish cleans up after a certificate is current, tells the bus, and closes the issuance. It may run more than once.
+func (r *run) finish() error {
+	if err := r.sweep(); err != nil {
+		if r.cert.Status.Failures < sweepTries {
+			return err
+		}
+		r.log.Error("giving up cleaning up; remove what is left by hand", "records", r.iss.Records, "cause", err.Error())
+	}
+	u := r.iss.Result
+	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter), u.RenewAt)
+	if err := r.Bus.Publish(r.work, done); err != nil {
+		r.log.Warn("telling the bus", "cause", err.Error())
+	}
+	return r.fresh(r.work, func() error {
+		c := r.cert
+		c.InUse = u
+		c.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: r.Now()}
+		if c.Wanted.Enabled {
+			c.Status.Due = c.Need().At
+		}
+		return r.close(r.work, c)
+	})
+}
+
+// fresh repeats a write of the certificate's entry with the entry as it is now, where an operator changed it meanwhile.
+func (r *run) fresh(ctx context.Context, write func() error) error {
+	err := write()
+	for range 3 {
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		c, loadErr := r.Certificates.Certificate(ctx, r.cert.Name)
+		if loadErr != nil {
+			return fmt.Errorf("loading %s again: %w", r.cert.Name, loadErr)
+		}
+		r.cert = c
+		err = write()
+	}
+	return err
+}
+
+// sweep takes our values out of the DNS and the staged key out of the vault.
+func (r *run) sweep() error {
+	if err := r.unpublish(r.work); err != nil {
+		return err
+	}
+	if err := r.Keys.DropKey(r.work, r.iss); err != nil {
+		return fmt.Errorf("dropping the staged key: %w", err)
+	}
+	return nil
+}
+
+func (r *run) unpublish(ctx context.Context) error {
+	if len(r.iss.Records) == 0 {
+		return nil
+	}
+	if err := r.DNS.Remove(ctx, r.iss.Records); err != nil {
+		return fmt.Errorf("taking the challenge values away: %w", err)
+	}
+	r.iss.Records = nil
+	return nil
+}
+
+func (r *run) subject(u *inventory.InUse) event.Subject {
+	s := event.Subject{Certificate: r.cert.Name, Domains: r.cert.Wanted.Domains}
+	if u != nil {
+		s.Domains, s.SecretARN, s.VersionID = u.Domains, u.SecretARN, u.VersionID
+	}
+	return s
+}
+
+// settle answers the delivery and writes down where the certificate stands. ctx is the invocation's own: the working time may be over.
+func (r *run) settle(ctx context.Context, err error) Result {
+	if err == nil {
+		r.log.Info("issued")
+		return Result{Done: true, Issued: true}
+	}
+	var declined *declinedError
+	if errors.As(err, &declined) {
+		return r.declined(ctx, declined.Admission)
+	}
+	if r.iss.ID == "" && errors.Is(err, ErrConflict) { // an operator's change came in between; nothing was begun
+		return Result{Again: time.Second, Reason: reason.Interrupted}
+	}
+	o := judge(err, r.Now(), r.cert.Status.Failures)
+	r.log.Log(ctx, o.level(), "not issued", "reason", o.status.Reason, "next_attempt", o.status.NextAttempt, "cause", err.Error())
+	if r.iss.ID != "" && !errors.Is(err, ErrLost) {
+		err = r.suspend(ctx, o)
+	} else {
+		err = r.note(ctx, o)
+	}
+	if err != nil {
+		r.log.Error("writing down what failed; the lease ends by itself", "cause", err.Error())
+		return Result{Again: SoonEnough, Reason: o.status.Reason}
+	}
+	r.tell(ctx, o)
+	return o.result(r.Now())
+}
+
+// suspend lets go of a claimed issuance. What is needed to go on stays: the order's URL while it may still be finished, and the staged
+// key once finalize was sent. Everything else is taken away, and where nothing is left to go on with, the issuance is closed.
+func (r *run) suspend(ctx context.Context, o outcome) error {
+	ctx, cancel := context.WithTimeout(ctx, max(r.Margin, 10*time.Second))
+	defer cancel()
+	if o.keepAll {
+		return r.letGo(ctx, o)
+	}
+	if err := r.unpublish(ctx); err != nil {
+		r.log.Warn("the values stay until the next attempt", "cause", err.Error())
+	}
+	if !r.iss.Finalized || o.orderDead {
+		if err := r.Keys.DropKey(ctx, r.iss); err != nil {
+			r.log.Warn("the staged key stays until the next attempt", "cause", err.Error())
+		}
+		r.iss.Hold = time.Time{}
+	}
+	if (r.iss.OrderURL == "" || o.orderDead) && len(r.iss.Records) == 0 {
+		return r.fresh(ctx, func() error { return r.close(ctx, r.withStatus(o)) })
+	}
+	return r.letGo(ctx, o)
+}
+
+// letGo ends the lease and keeps the issuance open.
+func (r *run) letGo(ctx context.Context, o outcome) error {
+	r.iss.Until = r.Now()
+	i, err := r.Issuances.Progress(ctx, r.iss)
+	if err != nil {
+		return fmt.Errorf("letting go of the issuance of %s: %w", r.iss.Certificate, err)
+	}
+	r.iss = i
+	return r.note(ctx, o)
+}
+
+func (r *run) note(ctx context.Context, o outcome) error {
+	return r.fresh(ctx, func() error {
+		c, err := r.Certificates.SaveCertificate(ctx, r.withStatus(o))
+		if err != nil {
+			return fmt.Errorf("writing down the status of %s: %w", r.cert.Name, err)
+		}
+		r.cert = c
+		return nil
+	})
+}
+
+// withStatus is the certificate with what happened. A wish that isn't fulfilled stays with it: its message may be gone tomorrow.
+func (r *run) withStatus(o outcome) inventory.Certificate {
+	c := r.cert
+	if r.iss.Result != nil {
+		c.InUse = r.iss.Result
+	}
+	s := o.status
+	s.Issuance, s.Asked = c.Status.Issuance, c.Status.Asked
+	if r.job.Reason.OnDemand() && s.Asked == nil {
+		s.Asked = &inventory.Asked{Reason: string(r.job.Reason), At: r.job.SentAt, Force: r.job.Force}
+	}
+	c.Status = s
+	return c
+}
+
+// tell puts what failed on the bus; a job that merely goes on later, or waits for another, is no news.
+func (r *run) tell(ctx context.Context, o outcome) {
+	e, news := o.event(r.subject(r.cert.InUse))
+	if !news {
+		return
+	}
+	if err := r.Bus.Publish(ctx, e); err != nil {
+		r.log.Warn("telling the bus", "cause", err.Error())
+	}
+}

@@ -1,0 +1,201 @@
+package renew
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+
+	"github.com/certpace/certpace/internal/bundle"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// issue carries the claimed issuance on from wherever it stands until it is closed.
+func (r *run) issue() error {
+	if r.iss.Result != nil {
+		return r.finish()
+	}
+	ca, err := r.Accounts.OpenAccount(r.work, r.Shard, r.iss.Wanted.Directory, r.allowRegistration)
+	if err != nil {
+		return fmt.Errorf("opening the account at %s: %w", r.iss.Wanted.Directory, err)
+	}
+	order, err := r.obtain(ca)
+	if err != nil {
+		return err
+	}
+	if err := r.store(ca, order); err != nil {
+		return err
+	}
+	return r.finish()
+}
+
+// obtain resumes the order whose URL is stored, or makes one, and carries it to valid. An order that ended without anybody being
+// told no, because it, or its authorizations, grew too old, is replaced by a new one, once.
+func (r *run) obtain(ca CA) (Order, error) {
+	if r.iss.OrderURL == "" {
+		return r.obtainNew(ca)
+	}
+	r.log.Info("resuming the order", "order", r.iss.OrderURL)
+	order, err := r.resume(ca)
+	if !gone(err) {
+		return order, err
+	}
+	r.log.Warn("the order is no more, making a new one", "order", r.iss.OrderURL, "cause", err.Error())
+	r.iss.OrderURL, r.iss.Finalized, r.iss.Sent = "", false, false
+	if err := r.progress(); err != nil {
+		return Order{}, err
+	}
+	return r.obtainNew(ca)
+}
+
+func (r *run) resume(ca CA) (Order, error) {
+	if r.iss.Finalized { // an order that was finalized with a key that is lost is worth nothing
+		if _, err := r.safeKey(); err != nil {
+			return Order{}, err
+		}
+	}
+	order, err := ca.Order(r.work, r.iss.OrderURL)
+	if err != nil {
+		return Order{}, fmt.Errorf("looking at the order: %w", err)
+	}
+	return r.carry(ca, order)
+}
+
+func (r *run) obtainNew(ca CA) (Order, error) {
+	order, err := r.order(ca)
+	if err != nil {
+		return Order{}, err
+	}
+	return r.carry(ca, order)
+}
+
+// errLapsed is an order that became invalid without a failed validation.
+var errLapsed = errors.New("the order or its authorizations lapsed")
+
+// gone says whether the stored order can't be finished by anyone.
+func gone(err error) bool {
+	var f *Failure
+	return errors.Is(err, errLapsed) || errors.Is(err, ErrNoKey) || errors.As(err, &f) && f.Kind == Never && f.Reason == reason.CARefused
+}
+
+// store downloads what the order brought, verifies it and makes it current.
+func (r *run) store(ca CA, order Order) error {
+	if r.iss.IssuedAt.IsZero() {
+		r.iss.IssuedAt = r.Now().UTC()
+		if err := r.progress(); err != nil {
+			return err
+		}
+	}
+	chain, err := ca.Download(r.work, order, r.iss.Wanted.PreferredChain)
+	if err != nil {
+		return fmt.Errorf("downloading the certificate: %w", err)
+	}
+	b, err := r.verified(chain)
+	if err != nil {
+		return err
+	}
+	return r.promote(b)
+}
+
+func (r *run) verified(chain []byte) (bundle.Bundle, error) {
+	key, err := r.Keys.StagedKey(r.work, r.iss)
+	if err != nil {
+		return bundle.Bundle{}, fmt.Errorf("loading the staged key: %w", err)
+	}
+	b, err := bundle.Make(chain, key, bundle.Origin{
+		Directory: r.iss.Wanted.Directory, Account: r.iss.Account, Profile: r.iss.Wanted.Profile, IssuedAt: r.iss.IssuedAt,
+	})
+	if err != nil {
+		return bundle.Bundle{}, Fail(Never, reason.BadCertificate, err)
+	}
+	return b, r.verify(b)
+}
+
+func (r *run) verify(b bundle.Bundle) error {
+	e := bundle.Expect{Domains: r.iss.Wanted.Domains, Now: r.Now()}
+	if r.current != nil {
+		e.Current = &r.current.Bundle
+	}
+	if err := b.Verify(e); err != nil {
+		return Fail(Never, reason.BadCertificate, fmt.Errorf("verifying the certificate: %w", err))
+	}
+	return nil
+}
+
+// promote stages b, verifies what is stored, makes it current, and writes down that it is.
+func (r *run) promote(b bundle.Bundle) error {
+	stored, err := r.Vault.Stage(r.work, r.iss, b)
+	if err != nil {
+		return fmt.Errorf("staging the secret's new version: %w", err)
+	}
+	if err := r.verify(stored.Bundle); err != nil {
+		return err
+	}
+	if err := r.Vault.Promote(r.work, stored); err != nil {
+		return fmt.Errorf("making the secret's new version current: %w", err)
+	}
+	u := stored.Bundle.InUse()
+	u.SecretARN, u.VersionID = stored.SecretARN, stored.VersionID
+	r.askWindow(&u)
+	r.iss.Result = &u
+	r.log.Info("stored", "serial", u.Serial, "not_after", u.NotAfter, "renew_at", u.RenewAt)
+	return r.progress()
+}
+
+// askWindow asks when the CA suggests to renew what was just issued. The planner asks again, so no answer is no failure.
+func (r *run) askWindow(u *inventory.InUse) {
+	window, err := r.RenewalInfo.Window(r.work, u.Directory, u.CertID)
+	if err != nil {
+		r.log.Info("no renewal information yet", "cause", err.Error())
+	}
+	u.Window = window
+	u.RenewAt = u.ChooseRenewAt(r.cert.Name)
+}
+
+// safeKey is the key of the certificate to be, staged: the one that is there, or, while none was ever sent to the CA, another one. A failed
+// attempt drops its key, so that none lies about while the certificate waits for its next.
+func (r *run) safeKey() (crypto.Signer, error) {
+	staged, err := r.Keys.StagedKey(r.work, r.iss)
+	if err == nil {
+		return staged, nil
+	}
+	if !errors.Is(err, ErrNoKey) || r.iss.Finalized {
+		return nil, fmt.Errorf("loading the staged key: %w", err)
+	}
+	key, err := r.key()
+	if err != nil {
+		return nil, fmt.Errorf("making the key: %w", err)
+	}
+	if key, err = r.Keys.StageKey(r.work, r.iss, key); err != nil {
+		return nil, fmt.Errorf("keeping the key safe: %w", err)
+	}
+	return key, nil
+}
+
+// key is the one in use, where it is to be kept, or a new one.
+func (r *run) key() (crypto.Signer, error) {
+	if r.iss.Wanted.ReuseKey && r.current != nil && r.current.Bundle.KeyType == r.iss.Wanted.KeyType {
+		return bundle.ParseKey(r.current.Bundle.PrivateKey)
+	}
+	return bundle.NewKey(r.iss.Wanted.KeyType)
+}
+
+// progress writes the issuance down. Every step calls it before the act that it makes repeatable.
+func (r *run) progress() error {
+	i, err := r.Issuances.Progress(r.work, r.iss)
+	if err != nil {
+		return fmt.Errorf("writing down the issuance of %s: %w", r.iss.Certificate, err)
+	}
+	r.iss = i
+	return nil
+}
+
+func (r *run) close(ctx context.Context, c inventory.Certificate) error {
+	c, err := r.Issuances.Close(ctx, r.iss, c)
+	if err != nil {
+		return fmt.Errorf("closing the issuance of %s: %w", r.iss.Certificate, err)
+	}
+	r.cert = c
+	return nil
+}

@@ -1,0 +1,122 @@
+package renew
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// order makes one order: it looks whether the names can be proved at all, pays, keeps the key safe, sends newOrder, and stores the
+// order's URL before anything else happens. Where the CA says that what is replaced was replaced already, it pays and orders again without
+// naming it.
+func (r *run) order(ca CA) (Order, error) {
+	if err := r.preflight(); err != nil {
+		return Order{}, err
+	}
+	r.ordering.Lock()
+	defer r.ordering.Unlock()
+	r.iss.Account = ca.Account()
+	r.iss.Replaces = r.replaces(ca)
+	order, err := r.attempt(ca)
+	if errors.Is(err, ErrReplaced) && r.iss.Replaces != "" {
+		r.log.Warn("the CA refuses to replace what is in use, ordering without naming it", "cause", err.Error())
+		r.iss.Replaces = ""
+		order, err = r.attempt(ca)
+	}
+	if err != nil {
+		return Order{}, err
+	}
+	r.iss.OrderURL, r.iss.Sent, r.iss.Hold = order.URL, false, order.Expires
+	return order, r.progress()
+}
+
+// preflight finds every name's zone before anything is spent.
+func (r *run) preflight() error {
+	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
+	for _, d := range r.iss.Wanted.Domains {
+		asked = append(asked, Challenge{Domain: d})
+	}
+	if _, err := r.DNS.Locate(r.work, r.iss.Wanted.DNS, asked); err != nil {
+		return fmt.Errorf("finding where the names are to be proved: %w", err)
+	}
+	return nil
+}
+
+// replaces is the ARI identifier to name: only the same account may, and only while a name is shared (docs/limits.md, exemptions).
+func (r *run) replaces(ca CA) string {
+	u := r.cert.InUse
+	if u == nil || u.CertID == "" || u.Account != ca.Account() || u.Directory != r.iss.Wanted.Directory || !shareName(u.Domains, r.iss.Wanted.Domains) {
+		return ""
+	}
+	return u.CertID
+}
+
+func shareName(a, b []string) bool {
+	have := make(map[string]bool, len(a))
+	for _, n := range a {
+		have[n] = true
+	}
+	for _, n := range b {
+		if have[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// attempt pays for one newOrder and sends it.
+func (r *run) attempt(ca CA) (Order, error) {
+	if err := r.spend(); err != nil {
+		return Order{}, err
+	}
+	if _, err := r.safeKey(); err != nil {
+		return Order{}, err
+	}
+	r.log.Info("ordering", "names", len(r.iss.Wanted.Domains), "attempt", r.iss.Attempt, "replaces", r.iss.Replaces)
+	order, err := ca.NewOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
+	var denied *Denied
+	if errors.As(err, &denied) {
+		r.learn(denied)
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("ordering: %w", err)
+	}
+	return order, nil
+}
+
+// past is what the budgets must know of what this order renews.
+func (r *run) past() budget.Past {
+	u := r.cert.InUse
+	if u == nil || u.Directory != r.iss.Wanted.Directory {
+		return budget.Past{}
+	}
+	p := budget.Past{Replaces: r.iss.Replaces != "", SameAccount: u.Account == r.iss.Account}
+	if u.Usable(u.Window) {
+		p.WindowStart, p.WindowEnd = u.Window.Start, u.Window.End
+	}
+	if sameSet(*u, r.iss.Wanted) {
+		p.SetIssued = u.NotBefore
+	}
+	return p
+}
+
+func sameSet(u inventory.InUse, w inventory.Wanted) bool {
+	return budget.SetHash(u.Domains) == budget.SetHash(w.Domains)
+}
+
+// deferred is a budget that has no room.
+type deferred struct {
+	need     budget.Need
+	decision budget.Decision
+}
+
+func (d *deferred) Error() string {
+	return fmt.Sprintf("no room in %s of %s before %s", d.need.Key.Limit, d.need.Key.Subject, stamp(d.decision.RetryAt))
+}
+
+func refused(r reason.Reason, format string, args ...any) error {
+	return Fail(Never, r, fmt.Errorf(format, args...))
+}

@@ -1,0 +1,128 @@
+package renew
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// askAPerson is how long to wait where only a person can help: the certificate is tried again once a day all the same, in case
+// somebody did and told nobody.
+const askAPerson = 24 * time.Hour
+
+// outcome is what an attempt that issued nothing means.
+type outcome struct {
+	status    inventory.Status // Due equals NextAttempt
+	failed    bool             // counts as a failure; otherwise it only goes on later
+	keepAll   bool             // the next delivery goes on right where this one stopped
+	orderDead bool             // the order can't be finished any more
+	heldBy    string           // the certificate whose issuance holds the names
+}
+
+// judge turns an error into what it means, at now, for a certificate that failed so many times in a row before.
+func judge(err error, now time.Time, failures int) outcome {
+	var (
+		held    *Held
+		waiting *deferred
+		denied  *Denied
+	)
+	o := outcome{status: inventory.Status{Failures: failures, At: now, Message: budget.RedactUnpause(err.Error())}}
+	switch {
+	case errors.As(err, &held):
+		o.waits(reason.InProgress, held.Until)
+		o.heldBy = held.Certificate
+	case errors.As(err, &waiting):
+		o.waits(reason.Budget, waiting.decision.RetryAt)
+		o.status.Limit, o.status.LimitKey = string(waiting.need.Key.Limit), waiting.need.Key.Subject
+	case errors.As(err, &denied):
+		o.denied(denied, now)
+	default:
+		o.judgeFailure(asFailure(err), now)
+	}
+	o.status.Due = o.status.NextAttempt
+	return o
+}
+
+func (o *outcome) waits(r reason.Reason, until time.Time) {
+	o.status.Reason, o.status.NextAttempt = r, until
+}
+
+func (o *outcome) denied(d *Denied, now time.Time) {
+	o.failed = true
+	o.status.Failures++
+	o.waits(reason.RateLimited, now.Add(max(d.RetryAfter+time.Second, time.Minute)))
+	if d.Paused {
+		o.waits(reason.AccountPaused, now.Add(askAPerson))
+	}
+}
+
+func (o *outcome) judgeFailure(f *Failure, now time.Time) {
+	if f.Reason == reason.Deadline || f.Reason == reason.Interrupted {
+		o.keepAll = true
+		o.waits(f.Reason, now)
+		return
+	}
+	o.failed = true
+	o.status.Failures++
+	next := now.Add(inventory.Backoff(o.status.Failures))
+	switch {
+	case f.Kind == Never:
+		next = now.Add(askAPerson)
+	case f.At.After(next):
+		next = f.At
+	}
+	o.waits(f.Reason, next)
+	o.orderDead = f.Reason == reason.ValidationFailed || f.Reason == reason.CARefused || f.Reason == reason.BadCertificate
+}
+
+// asFailure gives every error its kind and reason.
+func asFailure(err error) *Failure {
+	var f *Failure
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.Is(err, context.DeadlineExceeded):
+		return Fail(Later, reason.Deadline, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrLost), errors.Is(err, ErrConflict):
+		return Fail(Later, reason.Interrupted, err)
+	case errors.Is(err, ErrReplaced):
+		return Fail(Later, reason.CARefused, err)
+	default:
+		return Fail(Later, reason.StorageFailed, err)
+	}
+}
+
+// result answers the message: near enough, the queue brings it back; else the table does.
+func (o outcome) result(now time.Time) Result {
+	wait := max(o.status.NextAttempt.Sub(now), time.Second)
+	if wait <= SoonEnough {
+		return Result{Again: wait, Reason: o.status.Reason, Failed: o.failed, heldBy: o.heldBy}
+	}
+	return Result{Done: true, Reason: o.status.Reason, Failed: o.failed, heldBy: o.heldBy}
+}
+
+func (o outcome) event(s event.Subject) (e event.Event, news bool) {
+	st := o.status
+	switch {
+	case st.Reason == reason.Budget:
+		return event.Deferred(s, st.Message, st.NextAttempt), true
+	case st.Reason == reason.AccountPaused:
+		return event.Paused(s, st.Message), true
+	case o.failed:
+		return event.Failed(s, st.Reason, st.Message, st.NextAttempt), true
+	}
+	return event.Event{}, false
+}
+
+func (o outcome) level() slog.Level {
+	if o.failed {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}

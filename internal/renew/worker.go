@@ -1,0 +1,197 @@
+// Package renew carries one ACME order through to a certificate in the vault, and can be killed anywhere while it does.
+//
+// A job is a sequence that always begins with "load what exists, continue", so a crash, a timeout, a duplicate delivery and plain
+// success all take the same path:
+//
+//	load ─▶ fresh already? ─▶ claim ─▶ [look in the DNS] ─▶ spend ─▶ stage the key ─▶ order ─▶ prove ─▶ finalize ─▶ download
+//	                            │                                                                                      │
+//	                            └─ every step writes what the next one needs before it acts ◀── close ◀── promote ◀── verify
+//
+// The package decides and orders steps; everything outside is behind the ports in ports.go. It reads no clock and no environment.
+package renew
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// LeaseMargin is how long a lease outlives its invocation's deadline: nobody else may think it over while a last write is on its way.
+const LeaseMargin = 30 * time.Second
+
+// SoonEnough is how far away the next attempt may be for its message to be kept in the queue instead of the table alone.
+const SoonEnough = 15 * time.Minute
+
+// Ports are what a worker works with.
+type Ports struct {
+	Certificates Certificates
+	Issuances    Issuances
+	Budgets      Budgets
+	Lease        WorkerLease
+	Accounts     Accounts
+	DNS          DNS
+	Keys         Keys
+	Vault        Vault
+	RenewalInfo  RenewalInfo
+	Bus          Bus
+}
+
+// Settings are a worker's constants.
+type Settings struct {
+	Shard             string
+	Now               func() time.Time
+	Sleep             func(context.Context, time.Duration) error // ends early, with the context's error, when that is done
+	RegisteredDomains func(names []string) []string              // as the CA's own limiter forms them
+	CAHost            func(directory string) (string, error)     // names a CA in budget keys
+	Margin            time.Duration                              // kept free before the deadline, to write down where things stand
+	AtOnce            int                                        // jobs whose waits may overlap; the CA still hears one request at a time
+	Log               *slog.Logger
+}
+
+// Worker issues certificates.
+type Worker struct {
+	Ports
+	Settings
+	ordering sync.Mutex // one order is paid for and made at a time, so that the jobs of a batch don't race for the same budgets
+}
+
+// Delivery is a job as the queue delivered it.
+type Delivery struct {
+	MessageID string
+	Job       Job
+}
+
+// Result is what became of a delivery.
+type Result struct {
+	MessageID string
+	Done      bool          // acknowledge it: it was carried out, or the table knows when to go on
+	Again     time.Duration // where not Done: when to deliver it again
+	Refused   *job.Refusal  // the message can never be carried out; it is Done
+	Reason    reason.Reason // of a failure or a deferral; empty where a certificate was issued, not-due where none was needed
+	Issued    bool
+	Failed    bool   // an issuance failed; a job that only goes on later did not
+	heldBy    string // the certificate whose issuance holds the names
+}
+
+// Run carries deliveries out until the context's deadline comes near; what it didn't get to is handed back at once. owner names
+// this invocation: the leases that it takes are its own.
+func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) []Result {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = w.Now().Add(15 * time.Minute)
+	}
+	fence, err := w.Lease.AcquireWorker(ctx, w.Shard, owner, w.Now(), deadline.Add(LeaseMargin))
+	if err != nil {
+		return w.handBack(deliveries, err)
+	}
+	defer w.releaseWorker(ctx, owner, fence)
+	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.Margin))
+	defer cancel()
+	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
+	return b.run(ctx, deliveries)
+}
+
+// handBack answers all deliveries where the worker's lease can't be had.
+func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
+	again, why := time.Minute, reason.StorageFailed
+	var held *Held
+	if errors.As(err, &held) {
+		again, why = min(max(held.Until.Sub(w.Now()), time.Second), SoonEnough), reason.InProgress
+	}
+	w.Log.Warn("the worker's lease can't be had, handing back", "jobs", len(deliveries), "again", again, "cause", err.Error())
+	results := make([]Result, 0, len(deliveries))
+	for _, d := range deliveries {
+		results = append(results, Result{MessageID: d.MessageID, Again: again, Reason: why})
+	}
+	return results
+}
+
+// releaseWorker gives the lease back also when the invocation's own context is over.
+func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence); err != nil {
+		w.Log.Warn("releasing the worker's lease; it ends by itself", "cause", err.Error())
+	}
+}
+
+// run is one job in one invocation.
+type run struct {
+	*batch
+	job     Job
+	cert    inventory.Certificate
+	iss     Issuance
+	current *Stored // what consumers read now; nil where there is nothing
+	log     *slog.Logger
+}
+
+// one does the job: it admits it, claims the issuance and carries it through, and settles what came of it.
+func (r *run) one(ctx context.Context) Result {
+	if r.work.Err() != nil {
+		return Result{Again: time.Second, Reason: reason.Deadline}
+	}
+	if err := r.load(ctx); err != nil {
+		return r.unloaded(err)
+	}
+	switch a := Admit(r.cert, r.job, r.Now()); {
+	case a.Do:
+		r.job.Reason = a.Why
+	case r.cert.Status.Issuance == "" || a.Reason == reason.Backoff:
+		return r.declined(ctx, a)
+	}
+	err := r.claim(ctx)
+	if err == nil {
+		err = r.issue()
+	}
+	return r.settle(ctx, err)
+}
+
+// load reads the certificate's entry and what consumers read now, and lets the table follow the vault where the vault is newer: a
+// table restored from a backup must not reissue what exists.
+func (r *run) load(ctx context.Context) error {
+	c, err := r.Certificates.Certificate(ctx, r.job.Certificate)
+	if err != nil {
+		return fmt.Errorf("loading %s: %w", r.job.Certificate, err)
+	}
+	r.cert = c
+	stored, err := r.Vault.Current(ctx, c.Name)
+	switch {
+	case errors.Is(err, ErrNoSecret):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading the secret of %s: %w", c.Name, err)
+	}
+	r.current = &stored
+	r.followVault(stored)
+	return nil
+}
+
+func (r *run) followVault(s Stored) {
+	u := s.Bundle.InUse()
+	if have := r.cert.InUse; have != nil && (have.Serial == u.Serial || !u.IssuedAt.After(have.IssuedAt)) {
+		return
+	}
+	u.SecretARN, u.VersionID = s.SecretARN, s.VersionID
+	u.RenewAt = u.ChooseRenewAt(r.cert.Name)
+	r.cert.InUse = &u
+	r.log.Info("the vault holds a newer certificate than the table knew", "serial", u.Serial)
+}
+
+// unloaded answers a job whose certificate couldn't even be read.
+func (r *run) unloaded(err error) Result {
+	if errors.Is(err, ErrUnknown) {
+		return Result{Done: true, Reason: reason.UnknownCertificate, Refused: &job.Refusal{
+			Reason: reason.UnknownCertificate, Message: fmt.Sprintf("certificate %q is not in the inventory; `certpace apply` it first", r.job.Certificate),
+		}}
+	}
+	f := asFailure(err)
+	r.log.Error("job not begun", "reason", f.Reason, "cause", err.Error())
+	return Result{Again: inventory.Backoff(1), Reason: f.Reason}
+}

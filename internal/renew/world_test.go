@@ -1,0 +1,474 @@
+package renew_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/bundle"
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/memory"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+const directory = "https://ca.example/dir"
+
+var epoch = time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
+
+// fate is what happens at one call to the outside.
+type fate int
+
+const (
+	fine       fate = iota
+	killBefore      // the process dies before the call has any effect
+	killAfter       // the process dies when the call has had its effect
+	lostAnswer      // the call has its effect and answers with an error
+	failed          // the call has no effect and answers with an error
+)
+
+// world is everything outside of the worker, on a clock of its own, with every call counted and one of them befallen by a fate. A
+// process that died has no more effect on anything: its calls fail and do nothing, as if it had never made them.
+type world struct {
+	mu     sync.Mutex
+	now    time.Time
+	calls  []string
+	at     int // the call that meets its fate, from 1
+	fate   fate
+	dead   bool
+	table  *memory.Store
+	ca     *ca
+	zone   map[renew.Record]bool
+	vault  *vault
+	keys   map[string]crypto.Signer
+	events []event.Event
+	broken map[string]error // by call name: what it answers, always
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, broken: map[string]error{}}
+	w.table.Now = w.clock
+	w.table.Fault = func(op string, _ ...any) memory.Verdict {
+		switch before, after := w.meet(op); {
+		case before != nil:
+			return memory.FailBefore
+		case after != nil:
+			return memory.FailAfter
+		}
+		return memory.Pass
+	}
+	w.ca = newCA(t, w)
+	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}}
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+var errKilled = errors.New("the process is dead")
+
+// meet counts a call and says what befalls it: an error before it has its effect, or one after.
+func (w *world) meet(name string) (before, after error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.dead {
+		return errKilled, nil
+	}
+	w.calls = append(w.calls, name)
+	if err := w.broken[name]; err != nil {
+		return err, nil
+	}
+	if w.at == 0 || len(w.calls) != w.at {
+		return nil, nil
+	}
+	lost := renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the answer was lost"))
+	switch w.fate {
+	case killBefore:
+		w.dead = true
+		return errKilled, nil
+	case killAfter:
+		w.dead = true
+		return nil, errKilled
+	case lostAnswer:
+		return nil, lost
+	case failed:
+		return renew.Fail(renew.Later, reason.CAUnavailable, errors.New("not today")), nil
+	}
+	return nil, nil
+}
+
+// do carries a call out, with its fate.
+func (w *world) do(name string, act func() error) error {
+	before, after := w.meet(name)
+	if before != nil {
+		return before
+	}
+	if err := act(); err != nil {
+		return err
+	}
+	return after
+}
+
+func (w *world) worker() *renew.Worker {
+	return &renew.Worker{
+		Ports: renew.Ports{
+			Certificates: w.table, Issuances: w.table, Budgets: w.table, Lease: w.table,
+			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, RenewalInfo: w, Bus: bus{w},
+		},
+		Settings: renew.Settings{
+			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Margin: 10 * time.Second, AtOnce: 1, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			RegisteredDomains: func([]string) []string { return []string{"a.example"} },
+			Sleep:             func(_ context.Context, d time.Duration) error { w.pass(d); return nil },
+		},
+	}
+}
+
+// deliver runs one invocation of 15 minutes with these jobs. The context's deadline is real time; the leases are of the world's.
+func (w *world) deliver(owner string, jobs ...renew.Job) []renew.Result {
+	w.mu.Lock()
+	deadline := w.now.Add(15 * time.Minute)
+	w.mu.Unlock()
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
+	defer cancel()
+	var ds []renew.Delivery
+	for i, j := range jobs {
+		ds = append(ds, renew.Delivery{MessageID: fmt.Sprint("m", i), Job: j})
+	}
+	return w.worker().Run(ctx, owner, ds)
+}
+
+func (w *world) want(t testing.TB, name string, domains ...string) inventory.Certificate {
+	t.Helper()
+	slices.Sort(domains)
+	c, change := inventory.Apply(inventory.Certificate{Name: name}, inventory.Wanted{
+		Domains: domains, KeyType: inventory.EC256, Directory: directory, Enabled: true,
+	}, w.clock())
+	if change != inventory.Added {
+		t.Fatal(change)
+	}
+	c, err := w.table.SaveCertificate(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (w *world) certificate(t testing.TB, name string) inventory.Certificate {
+	t.Helper()
+	c, err := w.table.Certificate(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func scheduled(name string) renew.Job {
+	return renew.Job{Job: job.New(name, job.First, "j-"+name), SentAt: epoch}
+}
+
+// The ports that are small.
+
+func (w *world) OpenAccount(ctx context.Context, _, _ string, allow func(context.Context) error) (renew.CA, error) {
+	if w.ca.registered {
+		return w.ca, w.do("OpenAccount", func() error { return nil })
+	}
+	if err := allow(ctx); err != nil {
+		return nil, err
+	}
+	return w.ca, w.do("OpenAccount", func() error { w.ca.registered = true; return nil })
+}
+
+func (w *world) Window(context.Context, string, string) (*inventory.Window, error) { return nil, nil }
+
+// zones is the world's DNS.
+type zones struct{ *world }
+
+func (w zones) Publish(_ context.Context, rs []renew.Record) error {
+	return w.do("Publish", func() error {
+		for _, r := range rs {
+			w.zone[r] = true
+		}
+		return nil
+	})
+}
+
+// bus is the world's EventBridge.
+type bus struct{ *world }
+
+func (w bus) Publish(_ context.Context, es ...event.Event) error {
+	return w.do("Event", func() error { w.events = append(w.events, es...); return nil })
+}
+
+func (w zones) Locate(_ context.Context, _ inventory.DNS, cs []renew.Challenge) (rs []renew.Record, err error) {
+	err = w.do("Locate", func() error {
+		for _, c := range cs {
+			rs = append(rs, renew.Record{Challenge: renew.Challenge{Domain: c.Domain, Value: c.Value}, Provider: "route53", FQDN: "_acme-challenge." + c.Domain + "."})
+		}
+		return nil
+	})
+	return rs, err
+}
+
+func (w zones) Remove(_ context.Context, rs []renew.Record) error {
+	return w.do("Remove", func() error {
+		for _, r := range rs {
+			delete(w.zone, r)
+		}
+		return nil
+	})
+}
+
+func (w *world) StageKey(_ context.Context, i renew.Issuance, key crypto.Signer) (crypto.Signer, error) {
+	err := w.do("StageKey", func() error {
+		if w.keys[i.ID] == nil {
+			w.keys[i.ID] = key
+		}
+		return nil
+	})
+	return w.keys[i.ID], err
+}
+
+func (w *world) StagedKey(_ context.Context, i renew.Issuance) (crypto.Signer, error) {
+	err := w.do("StagedKey", func() error {
+		if w.keys[i.ID] == nil {
+			return renew.ErrNoKey
+		}
+		return nil
+	})
+	return w.keys[i.ID], err
+}
+
+func (w *world) DropKey(_ context.Context, i renew.Issuance) error {
+	return w.do("DropKey", func() error { delete(w.keys, i.ID); return nil })
+}
+
+// vault keeps secrets as Secrets Manager does: a first version is current at once.
+type vault struct {
+	*world
+	current, staged map[string]renew.Stored
+}
+
+func (v *vault) Current(_ context.Context, name string) (s renew.Stored, err error) {
+	err = v.do("Current", func() error {
+		var ok bool
+		if s, ok = v.current[name]; !ok {
+			return renew.ErrNoSecret
+		}
+		return nil
+	})
+	return s, err
+}
+
+func (v *vault) Stage(_ context.Context, i renew.Issuance, b bundle.Bundle) (s renew.Stored, err error) {
+	err = v.do("Stage", func() error {
+		if had, ok := v.staged[i.ID]; ok && had.Bundle.Serial != b.Serial {
+			return fmt.Errorf("one issuance staged two certificates, %s and %s", had.Bundle.Serial, b.Serial)
+		}
+		s = renew.Stored{Bundle: b, SecretARN: "arn:" + i.Certificate, VersionID: i.ID}
+		v.staged[i.ID] = s
+		if _, exists := v.current[i.Certificate]; !exists {
+			v.current[i.Certificate] = s
+		}
+		return nil
+	})
+	return s, err
+}
+
+func (v *vault) Promote(_ context.Context, s renew.Stored) error {
+	return v.do("Promote", func() error { v.current[s.SecretARN[len("arn:"):]] = s; return nil })
+}
+
+// ca is a CA that issues real certificates for orders whose values stand in the world's zone.
+type ca struct {
+	*world
+	root       *x509.Certificate
+	key        crypto.Signer
+	registered bool
+	orders     []*order
+	finalized  int
+	replaced   map[string]bool
+}
+
+type order struct {
+	renew.Order
+	accepted map[string]bool
+	failed   string
+	chain    []byte
+}
+
+func newCA(t testing.TB, w *world) *ca {
+	t.Helper()
+	key, err := bundle.NewKey(inventory.EC256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "root"}, SubjectKeyId: []byte{1}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: epoch.Add(-time.Hour), NotAfter: epoch.AddDate(10, 0, 0), KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tpl, tpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &ca{world: w, root: root, key: key, replaced: map[string]bool{}}
+}
+
+func (c *ca) Account() string { return "https://ca.example/acct/1" }
+
+func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err error) {
+	err = c.do("NewOrder", func() error {
+		if o.Replaces != "" && c.replaced[o.Replaces] {
+			return renew.ErrReplaced
+		}
+		c.replaced[o.Replaces] = true
+		next := &order{Order: renew.Order{
+			URL: fmt.Sprintf("https://ca.example/order/%d", len(c.orders)), Status: renew.Pending, Names: o.Names, Replaces: o.Replaces,
+			Expires: c.clock().Add(7 * 24 * time.Hour), Authorizations: o.Names, FinalizeURL: "f",
+		}, accepted: map[string]bool{}}
+		c.orders = append(c.orders, next)
+		got = next.Order
+		return nil
+	})
+	return got, err
+}
+
+func (c *ca) find(url string) (*order, error) {
+	for _, o := range c.orders {
+		if o.URL == url {
+			return o, nil
+		}
+	}
+	return nil, renew.Fail(renew.Never, reason.CARefused, errors.New("no such order"))
+}
+
+func (c *ca) Order(_ context.Context, url string) (got renew.Order, err error) {
+	err = c.do("Order", func() error {
+		o, err := c.find(url)
+		if err != nil {
+			return err
+		}
+		switch {
+		case o.failed != "":
+			o.Status = renew.Invalid
+		case o.Status == renew.Pending && len(o.accepted) == len(o.Names):
+			o.Status = renew.Ready
+		case o.Status == renew.Processing:
+			o.Status = renew.Valid
+		}
+		got = o.Order
+		return nil
+	})
+	return got, err
+}
+
+func (c *ca) Authorizations(_ context.Context, have renew.Order) (as []renew.Authorization, err error) {
+	err = c.do("Authorizations", func() error {
+		o, err := c.find(have.URL)
+		if err != nil {
+			return err
+		}
+		for _, n := range o.Names {
+			a := renew.Authorization{Name: n, Status: renew.Pending, Challenge: renew.Challenge{Domain: n, Value: "v-" + o.URL + n, URL: o.URL + " " + n}}
+			switch {
+			case n == o.failed:
+				a.Status, a.Problem = renew.Invalid, "no TXT record found"
+			case o.accepted[n]:
+				a.Status = renew.Valid
+			}
+			as = append(as, a)
+		}
+		return nil
+	})
+	return as, err
+}
+
+func (c *ca) Accept(_ context.Context, ch renew.Challenge) error {
+	return c.do("Accept", func() error {
+		var url, name string
+		if _, err := fmt.Sscanf(ch.URL, "%s %s", &url, &name); err != nil {
+			return err
+		}
+		o, err := c.find(url)
+		if err != nil {
+			return err
+		}
+		want := renew.Record{Challenge: renew.Challenge{Domain: name, Value: ch.Value}, Provider: "route53", FQDN: "_acme-challenge." + name + "."}
+		if !c.zone[want] {
+			o.failed = name
+			return nil
+		}
+		o.accepted[name] = true
+		return nil
+	})
+}
+
+func (c *ca) Finalize(_ context.Context, have renew.Order, csr []byte) (got renew.Order, err error) {
+	err = c.do("Finalize", func() error {
+		o, err := c.find(have.URL)
+		if err != nil {
+			return err
+		}
+		if o.Status != renew.Ready {
+			return renew.Fail(renew.Unknown, reason.CARefused, errors.New("orderNotReady"))
+		}
+		req, err := x509.ParseCertificateRequest(csr)
+		if err != nil {
+			return err
+		}
+		c.finalized++
+		o.Status, o.chain = renew.Processing, c.sign(req)
+		got = o.Order
+		return nil
+	})
+	return got, err
+}
+
+func (c *ca) sign(req *x509.CertificateRequest) []byte {
+	now := c.clock()
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: big.NewInt(int64(100 + c.finalized)), DNSNames: req.DNSNames, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(90 * 24 * time.Hour),
+	}, c.root, req.PublicKey, c.key)
+	if err != nil {
+		panic(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.root.Raw})...)
+}
+
+func (c *ca) Download(_ context.Context, have renew.Order, _ string) (chain []byte, err error) {
+	err = c.do("Download", func() error {
+		o, err := c.find(have.URL)
+		if err == nil {
+			chain = o.chain
+		}
+		return err
+	})
+	return chain, err
+}

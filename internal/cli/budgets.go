@@ -72,19 +72,10 @@ func (b *listBudgetsCmd) Run(r *run) error {
 
 func budgetStatusOf(k budget.Key, l budget.Limit, b budget.Bucket, now time.Time, n int64) budgetStatus {
 	d := budget.Check(l, b, now)
-	s := budgetStatus{CA: k.CA, Limit: k.Limit, Key: k.Subject, Burst: l.Burst, NextToken: optional(d.RetryAt), FullAt: optional(b.TAT)}
-	s.Left = left(l, b, now)
-	s.FitsAt = optional(budget.FitsAt(l, b, now, n))
-	return s
-}
-
-// left counts the whole tokens of a bucket. Check tells how many would remain after one more.
-func left(l budget.Limit, b budget.Bucket, now time.Time) int64 {
-	d := budget.Check(l, b, now)
-	if !d.Allowed {
-		return 0
+	return budgetStatus{
+		CA: k.CA, Limit: k.Limit, Key: k.Subject, Left: d.Remaining, Burst: l.Burst,
+		NextToken: optional(d.RetryAt), FitsAt: optional(budget.FitsAt(l, b, now, n)), FullAt: optional(b.TAT),
 	}
-	return d.Remaining + 1
 }
 
 func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
@@ -93,7 +84,7 @@ func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
 	}
 	rows := make([]table.Row, 0, len(all))
 	for _, s := range all {
-		rows = append(rows, table.Row{s.CA, s.Limit, s.Key, fmt.Sprintf("%d of %d", s.Left, s.Burst), in(s.NextToken, r.now(), "now"), in(s.FitsAt, r.now(), "-"), in(s.FullAt, r.now(), "-")})
+		rows = append(rows, table.Row{s.CA, s.Limit, subject(s), fmt.Sprintf("%d of %d", s.Left, s.Burst), in(s.NextToken, r.now(), "now"), in(s.FitsAt, r.now(), "-"), in(s.FullAt, r.now(), "-")})
 	}
 	if err := r.print(all, table.Row{"ca", "limit", "key", "left", "next token", fmt.Sprintf("%d fit", b.Fits), "full"}, rows); err != nil {
 		return err
@@ -102,6 +93,17 @@ func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
 		r.say("every budget is full")
 	}
 	return nil
+}
+
+// subject is what a budget counts, for a table: of a set of names the beginning of its hash, which JSON has whole.
+func subject(s budgetStatus) string {
+	switch s.Limit {
+	case budget.CertificatesPerExactSet:
+		return fmt.Sprintf("%.12s…", s.Key)
+	case budget.NewOrdersPerAccount:
+		return "shard " + s.Key
+	}
+	return s.Key
 }
 
 func in(t *time.Time, now time.Time, none string) string {

@@ -43,7 +43,11 @@ func (p *planCmd) Run(r *run) error {
 	for _, o := range made.Outcomes {
 		x := plannedOf(o)
 		all = append(all, x)
-		rows = append(rows, table.Row{x.Certificate, x.Reason, x.JobReason, moment(o.Start), x.Message})
+		message := x.Message
+		if o.Job != nil {
+			message = "" // it only repeats the start
+		}
+		rows = append(rows, table.Row{x.Certificate, x.Reason, x.JobReason, moment(o.Start), message})
 	}
 	if err := r.print(all, table.Row{"certificate", "reason", "job", "start", "message"}, rows); err != nil {
 		return err

@@ -1,0 +1,68 @@
+# certpace. `make help` lists what there is.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+GOARCH   ?= arm64
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+CACHE    := .cache
+LAB      := $(CACHE)/lab
+PYTHON   := $(CACHE)/emulator/bin/python
+FLAGS    := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/certpace/certpace/internal/app.Version=$(VERSION)"
+FUNCTION := CGO_ENABLED=0 go build $(FLAGS) -tags lambda.norpc
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: lab ## The whole thing on this machine: issue, store, renew, crash, resume (about two minutes)
+	@go run ./cmd/demo -lab $(LAB) -python $(PYTHON)
+
+.PHONY: test
+test: lint lab ## Everything that CI runs
+	@scripts/test
+
+.PHONY: build
+build: ## dist/{plan,renew}/bootstrap for Lambda (linux, GOARCH, default arm64) and bin/certpace for this machine
+	@mkdir -p dist/plan dist/renew bin
+	GOOS=linux GOARCH=$(GOARCH) $(FUNCTION) -o dist/plan/bootstrap ./functions/plan
+	GOOS=linux GOARCH=$(GOARCH) $(FUNCTION) -o dist/renew/bootstrap ./functions/renew
+	env -u GOARCH go build $(FLAGS) -o bin/certpace ./cmd/certpace
+
+.PHONY: package
+package: build ## dist/plan.zip and dist/renew.zip, byte-identical from the same commit
+	python3 scripts/zip.py dist/plan/bootstrap dist/plan.zip
+	python3 scripts/zip.py dist/renew/bootstrap dist/renew.zip
+
+.PHONY: lab
+lab: $(PYTHON) ## Build what demo and tests run: both functions for this machine, the command line, the AWS emulator
+	@mkdir -p $(LAB)/plan $(LAB)/renew
+	@echo "building the functions and the command line for this machine …"
+	@env -u GOARCH $(FUNCTION) -o $(LAB)/plan/bootstrap ./functions/plan
+	@env -u GOARCH $(FUNCTION) -o $(LAB)/renew/bootstrap ./functions/renew
+	@env -u GOARCH go build $(FLAGS) -o $(LAB)/certpace ./cmd/certpace
+
+$(PYTHON): internal/lab/emulator/requirements.txt internal/lab/emulator/constraints.txt internal/lab/emulator/setup.sh
+	@internal/lab/emulator/setup.sh $(CACHE)/emulator
+	@touch $@
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@echo "lint: gofmt, vet, staticcheck"
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt -w $$unformatted"; exit 1; fi
+	@go vet ./...
+	@go tool -modfile=tools/go.mod staticcheck ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz everything that is parsed, 20 s each
+	@scripts/fuzz 20s
+
+.PHONY: bench
+bench: ## Measure; docs/benchmarks.md says what
+	@go test -run '^$$' -bench . -benchtime 2s ./internal/budget ./internal/plan ./internal/store/... ./internal/lab/emulator
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf bin dist $(CACHE)

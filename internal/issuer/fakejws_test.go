@@ -57,7 +57,12 @@ func (f *fakeCA) signed(w http.ResponseWriter, req *http.Request, body []byte) b
 	delete(f.nonces, p.Nonce)
 	key := f.keys[p.Kid]
 	if p.JWK != nil {
-		key = &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(decode64(p.JWK.X)), Y: new(big.Int).SetBytes(decode64(p.JWK.Y))}
+		point := append(append([]byte{4}, decode64(p.JWK.X)...), decode64(p.JWK.Y)...) // uncompressed: SEC 1, 2.3.3
+		var err error
+		if key, err = ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point); err != nil {
+			f.refuse(w, 400, "urn:ietf:params:acme:error:malformed", err.Error())
+			return false
+		}
 	}
 	if key == nil {
 		f.refuse(w, 400, accountDoesNotExist, "Account "+p.Kid+" not found")

@@ -79,7 +79,10 @@ func TestDecide(t *testing.T) {
 			func(c *inventory.Certificate) { *c = inUse("www", now.Add(day)) }, reason.NotDue, "", now.Add(day),
 		},
 		"other names wanted are a change": {
-			func(c *inventory.Certificate) { *c = inUse("www", now.Add(day)); c.Wanted.Domains = []string{"b.example"} }, reason.Scheduled, job.Changed, now.Add(2 * tick),
+			func(c *inventory.Certificate) {
+				*c = inUse("www", now.Add(day))
+				c.Wanted.Domains = []string{"b.example"}
+			}, reason.Scheduled, job.Changed, now.Add(2 * tick),
 		},
 		"disabled is left alone, and never looked at again": {
 			func(c *inventory.Certificate) { c.Wanted.Enabled = false }, reason.Disabled, "", time.Time{},

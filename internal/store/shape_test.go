@@ -132,6 +132,9 @@ func TestWhatTheConsoleShows(t *testing.T) {
 			"key": "k", "fence": fmt.Sprint(i.Fence), "closed": "true", "expires": seconds(i.Until.Add(30 * 24 * time.Hour)),
 		})
 	})
+}
+
+func TestWhatTheConsoleShowsOfBudgets(t *testing.T) {
 	t.Run("a bucket is in the index at its TAT and expires a day after it", func(t *testing.T) {
 		r := newRig(t)
 		tat := r.Now.Add(time.Hour + 7)
@@ -156,6 +159,9 @@ func TestWhatTheConsoleShows(t *testing.T) {
 			"tat_consecutive_failures": fmt.Sprint(day.UnixNano()), "tat_failed_authorizations": fmt.Sprint(hour.UnixNano()),
 		})
 	})
+}
+
+func TestWhatTheConsoleShowsOfTheRest(t *testing.T) {
 	t.Run("a lease shows whose it is, and no owner once it is given back", func(t *testing.T) {
 		r := newRig(t)
 		until := r.Now.Add(time.Minute)

@@ -93,7 +93,7 @@ var names atomic.Int64
 
 // unique makes a name that no other test has.
 func unique(t testing.TB) string {
-	word, _, _ := strings.Cut(strings.TrimLeft(t.Name(), "TestBenchmark"), "/")
+	word, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(t.Name(), "Test"), "Benchmark"), "/")
 	return strings.ToLower(fmt.Sprintf("lab-%s-%d", word, names.Add(1)))
 }
 

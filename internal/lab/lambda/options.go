@@ -37,17 +37,17 @@ func (o FunctionOptions) withDefaults() (FunctionOptions, error) {
 	}
 	faults := []error{CheckLoopback(o.Env)}
 	if o.Name == "" {
-		faults = append(faults, errors.New("Name is empty: name the function"))
+		faults = append(faults, errors.New("field Name is empty: name the function"))
 	}
 	if o.Timeout < 0 || o.Timeout > 15*time.Minute {
-		faults = append(faults, fmt.Errorf("Timeout is %s: Lambda allows up to 15m", o.Timeout))
+		faults = append(faults, fmt.Errorf("field Timeout is %s: Lambda allows up to 15m", o.Timeout))
 	}
 	path, err := filepath.Abs(o.Bootstrap)
 	if err == nil {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		faults = append(faults, fmt.Errorf("Bootstrap is %q: build it first: %w", o.Bootstrap, err))
+		faults = append(faults, fmt.Errorf("field Bootstrap is %q: build it first: %w", o.Bootstrap, err))
 	}
 	o.Bootstrap = path
 	return o, errors.Join(faults...)

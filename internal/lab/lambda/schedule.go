@@ -38,16 +38,16 @@ func (o ScheduleOptions) withDefaults() (ScheduleOptions, error) {
 	}
 	var faults []error
 	if o.Every <= 0 {
-		faults = append(faults, fmt.Errorf("Every is %s: give the time between two events", o.Every))
+		faults = append(faults, fmt.Errorf("field Every is %s: give the time between two events", o.Every))
 	}
 	if o.Function == nil {
-		faults = append(faults, errors.New("Function is nil: give the target"))
+		faults = append(faults, errors.New("field Function is nil: give the target"))
 	}
 	if o.Retries < 0 || o.Retries > 2 {
-		faults = append(faults, fmt.Errorf("Retries is %d: Lambda takes 0 to 2", o.Retries))
+		faults = append(faults, fmt.Errorf("field Retries is %d: Lambda takes 0 to 2", o.Retries))
 	}
 	if o.RetryDelay < 0 || o.MaximumAge < 0 {
-		faults = append(faults, fmt.Errorf("RetryDelay is %s and MaximumAge %s: neither may be negative", o.RetryDelay, o.MaximumAge))
+		faults = append(faults, fmt.Errorf("fields: RetryDelay is %s and MaximumAge %s: neither may be negative", o.RetryDelay, o.MaximumAge))
 	}
 	return o, errors.Join(faults...)
 }

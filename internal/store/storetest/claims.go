@@ -3,6 +3,7 @@ package storetest
 import (
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/renew"
 )
 
@@ -152,6 +153,7 @@ func (w world) advanced(i renew.Issuance) renew.Issuance {
 func Advanced(i renew.Issuance) renew.Issuance {
 	i.Hold = i.Until.Add(time.Hour)
 	i.Attempt, i.IssuedBy, i.Sent, i.Finalized = 2, i.Until, true, true
+	i.Paid = []budget.Key{{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com"}}
 	i.Account, i.Replaces, i.OrderURL = "https://ca.example/acct/1", "aki.serial", "https://ca.example/order/7"
 	i.IssuedAt = i.Opened.Add(time.Second + 1)
 	i.Result = Full(i.Certificate, i.Shard, i.Opened).InUse

@@ -11,17 +11,14 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// sweepTries is how many attempts a finished issuance may fail to clean up before it is closed all the same: a value that is left in the
+// sweepTries is how many attempts an issuance may fail to clean up before it is closed all the same: a value that is left in the
 // DNS proves nothing to anyone, but an issuance that never ends would stand in the way of the next renewal.
 const sweepTries = 3
 
 // finish cleans up after a certificate is current, tells the bus, and closes the issuance. It may run more than once.
 func (r *run) finish() error {
 	if err := r.sweep(); err != nil {
-		if r.cert.Status.Failures < sweepTries {
-			return err
-		}
-		r.log.Error("giving up cleaning up; remove what is left by hand", "records", r.iss.Records, "cause", err.Error())
+		return err
 	}
 	u := r.iss.Result
 	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter), u.RenewAt)
@@ -56,12 +53,18 @@ func (r *run) fresh(ctx context.Context, write func() error) error {
 	return err
 }
 
-// sweep takes our values out of the DNS and the staged key out of the vault.
+// sweep takes our values out of the DNS and the staged key out of the vault; after sweepTries failed attempts it only says what is left.
 func (r *run) sweep() error {
-	if err := r.unpublish(r.work); err != nil {
+	err := errors.Join(r.unpublish(r.work), r.dropKey(r.work))
+	if err == nil || r.cert.Status.Failures < sweepTries {
 		return err
 	}
-	if err := r.Keys.DropKey(r.work, r.iss); err != nil {
+	r.log.Error("giving up cleaning up; remove what is left by hand", "records", r.iss.Records, "cause", err.Error())
+	return nil
+}
+
+func (r *run) dropKey(ctx context.Context) error {
+	if err := r.Keys.DropKey(ctx, r.iss); err != nil {
 		return fmt.Errorf("dropping the staged key: %w", err)
 	}
 	return nil
@@ -126,7 +129,7 @@ func (r *run) suspend(ctx context.Context, o outcome) error {
 		r.log.Warn("the values stay until the next attempt", "cause", err.Error())
 	}
 	if !r.iss.Finalized || o.orderDead {
-		if err := r.Keys.DropKey(ctx, r.iss); err != nil {
+		if err := r.dropKey(ctx); err != nil {
 			r.log.Warn("the staged key stays until the next attempt", "cause", err.Error())
 		}
 		r.iss.Hold = time.Time{}

@@ -58,6 +58,9 @@ type world struct {
 	keys   map[string]crypto.Signer
 	events []event.Event
 	broken map[string]error // by call name: what it answers, always
+
+	skipped   string       // the call that only says that it was done
+	interrupt func(string) // told of every call but the table's
 }
 
 func newWorld(t testing.TB) *world {
@@ -126,6 +129,12 @@ func (w *world) do(name string, act func() error) error {
 	before, after := w.meet(name)
 	if before != nil {
 		return before
+	}
+	if w.interrupt != nil {
+		w.interrupt(name)
+	}
+	if name == w.skipped {
+		return after
 	}
 	if err := act(); err != nil {
 		return err
@@ -471,4 +480,23 @@ func (c *ca) Download(_ context.Context, have renew.Order, _ string) (chain []by
 		return err
 	})
 	return chain, err
+}
+
+// spoil makes a call say that it was done without doing it, until undone.
+func (w *world) spoil(name string) (undo func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.skipped = name
+	return func() { w.skipped = "" }
+}
+
+// during runs something in the middle of a call, once.
+func (w *world) during(name string, act func()) (undo func()) {
+	w.interrupt = func(call string) {
+		if call == name {
+			w.interrupt = nil
+			act()
+		}
+	}
+	return func() { w.interrupt = nil }
 }

@@ -24,7 +24,8 @@ var rows = [][]string{
 	{"internal/app/planning", "internal/app/renewing"},
 	{"internal/app/operator"},
 	{"internal/cli", "internal/lab", "internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
-	{"internal/demo"},
+	{"internal/demo", "internal/e2e/witness"},
+	{"internal/e2e"},
 	{"functions/plan", "functions/renew", "cmd/certpace", "cmd/demo"},
 }
 

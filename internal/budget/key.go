@@ -8,9 +8,9 @@ import (
 
 // Key names one bucket. Two keys are the same bucket if and only if they are equal.
 type Key struct {
-	CA      string // host of the CA's directory, lower-case, with its port if it has one: limits of two CAs have nothing in common
-	Limit   Name
-	Subject string // what is counted: see the limit's Name
+	CA      string `json:"ca"` // host of the CA's directory, lower-case, with its port if it has one: limits of two CAs have nothing in common
+	Limit   Name   `json:"limit"`
+	Subject string `json:"subject"` // what is counted: see the limit's Name
 }
 
 // String is the key as one line of text: <CA>/<limit>/<subject>.

@@ -22,7 +22,7 @@ func init() { log.Logger = stdlog.New(io.Discard, "", 0) }
 
 // constructors are lego's providers that are built in, by lego's own codes. They read their settings from the environment, in the
 // variables that lego documents. Of these, cloudflare finds a value again only by what its process remembers of writing it: what a killed
-// worker wrote must be removed by hand, and acme-dns removes nothing ever. All 195 make the program five times as large, so they are a build of their own: providers_all.go.
+// worker wrote must be removed by hand, and acme-dns removes nothing ever. All 195 would make the program five times as large.
 var constructors = map[string]func() (challenge.Provider, error){
 	"acme-dns":   func() (challenge.Provider, error) { return acmedns.NewDNSProvider() },
 	"cloudflare": func() (challenge.Provider, error) { return cloudflare.NewDNSProvider() },

@@ -46,7 +46,7 @@ type Issuance struct {
 // Job is the job as its message said it.
 type Job struct {
 	job.Job
-	SentAt time.Time // SQS SentTimestamp
+	SentAt time.Time `json:"sent_at"` // SQS SentTimestamp
 }
 
 // Challenge is what one dns-01 challenge asks for (RFC 8555, 8.4).

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"flag"
+	"log/slog"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,14 +17,17 @@ import (
 func TestStore(t *testing.T) { storetest.Run(t, backend) }
 
 func backend(t *testing.T) storetest.Backend {
-	c, n := client(t)
+	c, l := client(t)
 	shard := storetest.Unique("s")
+	ca := storetest.Unique("ca-") + ".example"
+	l.cut(t, shard, ca)
 	s := store.New(c, cloud.table, shard)
 	now := storetest.Noon()
 	s.Now = storetest.Noon
+	s.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	return storetest.Backend{
-		Store: s, Shard: shard, CA: storetest.Unique("ca-") + ".example", Now: now,
-		Lose: func(answers int) { n.lose.Store(int64(answers)) },
+		Store: s, Shard: shard, CA: ca, Now: now,
+		Lose: l.lose,
 		DamageCertificate: func(name string) {
 			damage(t, c, shard+"#certificate#"+name, "wanted", &types.AttributeValueMemberS{Value: "?"})
 		},

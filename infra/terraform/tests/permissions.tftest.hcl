@@ -54,7 +54,7 @@ run "the_planner_touches_the_table_the_queue_the_bus_and_its_log_alone" {
     condition = toset([for s in jsondecode(aws_iam_role_policy.plan.policy).Statement : jsonencode([s.Effect, flatten([s.Resource]), sort(flatten([s.Action]))])]) == toset([
       jsonencode(["Allow",
         ["arn:aws:dynamodb:eu-central-1:123456789012:table/certpace", "arn:aws:dynamodb:eu-central-1:123456789012:table/certpace/index/due"],
-        ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem"],
+        ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
       ]),
       jsonencode(["Allow", ["arn:aws:sqs:eu-central-1:123456789012:certpace-jobs-0"], ["sqs:GetQueueAttributes", "sqs:SendMessage"]]),
       jsonencode(["Allow", ["arn:aws:events:eu-central-1:123456789012:event-bus/certpace"], ["events:PutEvents"]]),
@@ -107,8 +107,8 @@ run "the_worker_may_do_what_its_parts_need_and_no_more" {
 
   assert {
     condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.renew.policy).Statement : s.Action])) == toset([
-      "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
-      "dynamodb:Query", "dynamodb:Scan", "dynamodb:UpdateItem",
+      "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem",
+      "dynamodb:Query", "dynamodb:UpdateItem",
       "events:PutEvents", "logs:CreateLogStream", "logs:PutLogEvents",
       "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
       "secretsmanager:CreateSecret", "secretsmanager:DeleteSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",

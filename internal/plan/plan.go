@@ -119,8 +119,10 @@ func (d *decider) decide(c inventory.Certificate) Outcome {
 	switch {
 	case need.Why == inventory.NeedNone && c.Status.Issuance == "":
 		return d.wait(c, reason.Disabled, "disabled in the fleet file", time.Time{})
-	case c.Status.Issuance != "" && c.Status.NextAttempt.IsZero() && c.Status.Due.After(d.Now):
+	case c.Status.Issuance != "" && !c.Status.Due.Equal(c.Status.NextAttempt) && c.Status.Due.After(d.Now):
 		return d.wait(c, reason.InProgress, "an invocation of the worker holds it", c.Status.Due)
+	case c.Status.Reason == reason.Scheduled && c.Status.Issuance == "" && c.Status.Due.After(d.Now):
+		return d.keep(c, c.Status.Due) // its job is on the queue; only if nobody takes that in time it is sent again
 	case c.Status.NextAttempt.After(end):
 		return d.keep(c, c.Status.NextAttempt)
 	case earliest.After(end):

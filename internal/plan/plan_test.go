@@ -90,6 +90,19 @@ func TestDecide(t *testing.T) {
 		"what a worker holds is left to it until its lease ends": {
 			func(c *inventory.Certificate) { c.Status.Issuance, c.Status.Due = "k", now.Add(time.Minute) }, reason.InProgress, "", now.Add(time.Minute),
 		},
+		"also where it had failed before": {
+			func(c *inventory.Certificate) {
+				c.Status.Issuance, c.Status.Due, c.Status.Failures, c.Status.NextAttempt = "k", now.Add(time.Minute), 1, now.Add(-time.Minute)
+			}, reason.InProgress, "", now.Add(time.Minute),
+		},
+		"what is suspended until its next attempt is sent for that moment": {
+			func(c *inventory.Certificate) {
+				c.Status.Issuance, c.Status.Due, c.Status.Failures, c.Status.NextAttempt = "k", now.Add(time.Minute), 1, now.Add(time.Minute)
+			}, reason.Scheduled, job.First, now.Add(time.Minute + 2*tick),
+		},
+		"what was sent and isn't overdue isn't sent again": {
+			func(c *inventory.Certificate) { c.Status.Reason, c.Status.Due = reason.Scheduled, now.Add(time.Minute) }, reason.Scheduled, "", now.Add(time.Minute),
+		},
 		"what a killed worker left is taken up at once": {
 			func(c *inventory.Certificate) { c.Status.Issuance = "k" }, reason.Scheduled, job.First, now.Add(2 * tick),
 		},

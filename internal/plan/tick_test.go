@@ -1,0 +1,244 @@
+package plan_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/memory"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// outside is the queue, the bus and the CA's renewal information of a planner under test.
+type outside struct {
+	sent    []plan.Message
+	reject  int   // how many messages of each call aren't accepted
+	fail    error // of Send
+	events  []event.Event
+	windows map[string]*inventory.Window
+	noInfo  error
+	asked   int
+}
+
+func (o *outside) Send(_ context.Context, ms []plan.Message) (rejected []job.Job, err error) {
+	if o.fail != nil {
+		return nil, o.fail
+	}
+	for i, m := range ms {
+		if i < o.reject {
+			rejected = append(rejected, m.Job)
+			continue
+		}
+		o.sent = append(o.sent, m)
+	}
+	return rejected, nil
+}
+
+func (o *outside) Publish(_ context.Context, es ...event.Event) error {
+	o.events = append(o.events, es...)
+	return nil
+}
+
+func (o *outside) Window(_ context.Context, _, certID string) (*inventory.Window, error) {
+	o.asked++
+	return o.windows[certID], o.noInfo
+}
+
+func planner(t testing.TB, clock *time.Time, cs ...inventory.Certificate) (*plan.Planner, *memory.Store, *outside) {
+	t.Helper()
+	table, out := memory.New("0"), &outside{windows: map[string]*inventory.Window{}}
+	for _, c := range cs {
+		c.Rev = 0
+		if _, err := table.SaveCertificate(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &plan.Planner{
+		Fleet: table, Budgets: table, Queue: out, RenewalInfo: out, Bus: out, Shard: "0", Now: func() time.Time { return *clock },
+		RegisteredDomains: func(names []string) []string { return names }, CAHost: budget.CAHost, Share: 0.8,
+		Pace: plan.Pace{PerIssuance: 10 * time.Second, AtLeast: 20}, AskFor: time.Minute, Log: slog.New(slog.DiscardHandler),
+	}, table, out
+}
+
+func tickOnce(t testing.TB, p *plan.Planner) plan.Summary {
+	t.Helper()
+	s, err := p.Tick(context.Background(), tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func stored(t testing.TB, table *memory.Store, name string) inventory.Certificate {
+	t.Helper()
+	c, err := table.Certificate(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestATickRecordsBeforeItSends(t *testing.T) {
+	clock := now
+	p, table, out := planner(t, &clock, fresh("a"), fresh("b"))
+	s := tickOnce(t, p)
+	if s.Considered != 2 || s.Scheduled != 2 || len(out.sent) != 2 {
+		t.Fatalf("%+v, %d sent", s, len(out.sent))
+	}
+	for _, m := range out.sent {
+		c := stored(t, table, m.Job.Certificate)
+		if c.Status.Job != m.Job.ID || c.Status.Reason != reason.Scheduled || m.Delay < 0 || m.Delay > tick || m.Delay%time.Second != 0 {
+			t.Errorf("%+v with delay %s, recorded %+v", m.Job, m.Delay, c.Status)
+		}
+	}
+}
+
+func TestTheNextTickSendsNothingTwice(t *testing.T) {
+	clock := now
+	p, _, out := planner(t, &clock, fresh("a"))
+	tickOnce(t, p)
+	if s := tickOnce(t, p); s.Scheduled != 0 || len(out.sent) != 1 {
+		t.Errorf("%+v, %d sent", s, len(out.sent))
+	}
+}
+
+func TestLostMessagesAreSentAgainWithTheSameIdentity(t *testing.T) {
+	for name, lose := range map[string]func(*outside){
+		"by the queue, which takes nothing":             func(o *outside) { o.fail = errors.New("no queue") },
+		"by the queue, which takes all but one":         func(o *outside) { o.reject = 1 },
+		"by a crash between recording and sending them": func(o *outside) { o.fail = context.Canceled },
+		"after the queue took them":                     func(o *outside) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := now
+			p, table, out := planner(t, &clock, fresh("a"))
+			lose(out)
+			_, _ = p.Tick(context.Background(), tick)
+			first := stored(t, table, "a").Status.Job
+			out.sent, out.fail, out.reject = nil, nil, 0
+			for range 2 {
+				clock = clock.Add(tick)
+				tickOnce(t, p)
+			}
+			if len(out.sent) != 1 || out.sent[0].Job.ID != first {
+				t.Errorf("sent again: %+v, first was %s", out.sent, first)
+			}
+		})
+	}
+}
+
+func TestWhatChangedMeanwhileIsLeftToTheNextTick(t *testing.T) {
+	clock := now
+	p, table, out := planner(t, &clock, fresh("a"))
+	table.Fault = func(op string, _ ...any) memory.Verdict {
+		if op == "SaveCertificates" {
+			table.Fault = nil
+			c := stored(t, table, "a")
+			c.Wanted.Enabled = false
+			if _, err := table.SaveCertificate(context.Background(), c); err != nil {
+				t.Error(err)
+			}
+		}
+		return memory.Pass
+	}
+	if s := tickOnce(t, p); s.Conflicts != 1 || s.Scheduled != 0 || len(out.sent) != 0 {
+		t.Errorf("%+v, %d sent", s, len(out.sent))
+	}
+	if c := stored(t, table, "a"); c.Wanted.Enabled {
+		t.Error("the operator's change was overwritten")
+	}
+}
+
+func TestRenewalInformation(t *testing.T) {
+	due := inUse("www", now.Add(time.Minute))
+	due.InUse.CertID = "aki.serial"
+	for name, tc := range map[string]struct {
+		window *inventory.Window
+		err    error
+		job    bool
+	}{
+		"a window that moved to next week takes the job back":      {&inventory.Window{Start: now.Add(7 * day), End: now.Add(8 * day)}, nil, false},
+		"an error changes nothing, and never reads as renew now":   {nil, errors.New("503"), true},
+		"a CA that has none changes nothing":                       {nil, nil, true},
+		"a window from before the certificate's time is no window": {&inventory.Window{Start: now.Add(-900 * day), End: now.Add(-899 * day)}, nil, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := now
+			p, table, out := planner(t, &clock, due)
+			out.windows["aki.serial"], out.noInfo = tc.window, tc.err
+			tickOnce(t, p)
+			if (len(out.sent) == 1) != tc.job || out.asked != 1 {
+				t.Errorf("%d sent, %d asked, due %s", len(out.sent), out.asked, stored(t, table, "www").Status.Due)
+			}
+		})
+	}
+}
+
+func TestADeferralIsToldOnTheBus(t *testing.T) {
+	clock := now
+	p, table, out := planner(t, &clock, fresh("a"))
+	limit := budget.LetsEncrypt()[budget.CertificatesPerRegisteredDomain]
+	key := budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "a.example"}
+	if err := table.MoveBuckets(context.Background(), []budget.Write{{Key: key, New: budget.Learn(limit, now, time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	s := tickOnce(t, p)
+	if s.Outcomes[reason.Budget] != 1 || len(out.events) != 1 || out.events[0].Kind != event.RateLimitDeferred || out.events[0].Detail.NextAttempt == nil {
+		t.Errorf("%+v, %+v", s, out.events)
+	}
+}
+
+// Whatever is lost between table and queue, in whatever tick, nothing is forgotten: what is wanted is on the queue in the end, and never more often
+// than a lost message explains.
+func TestNothingIsForgotten(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		clock := now
+		n := rapid.IntRange(1, 40).Draw(rt, "certificates")
+		cs := make([]inventory.Certificate, 0, n)
+		for i := range n {
+			cs = append(cs, fresh(fmt.Sprintf("c%02d", i)))
+		}
+		p, _, out := planner(t, &clock, cs...)
+		sent := map[string]int{}
+		for i := range 30 {
+			out.sent, out.fail, out.reject = nil, nil, 0
+			if i < 25 { // then the faults end
+				out.reject = rapid.IntRange(0, 3).Draw(rt, "rejected")
+				if rapid.IntRange(0, 3).Draw(rt, "crash") == 0 {
+					out.fail = errors.New("killed")
+				}
+			}
+			_, _ = p.Tick(context.Background(), tick)
+			for _, m := range out.sent {
+				sent[m.Job.Certificate]++
+			}
+			clock = clock.Add(tick)
+		}
+		if len(sent) != n {
+			rt.Fatalf("%d of %d certificates were ever sent", len(sent), n)
+		}
+		for name, times := range sent {
+			if times > 30/2 {
+				rt.Fatalf("%s was sent %d times in 30 ticks", name, times)
+			}
+		}
+	})
+}
+
+func TestCheckTick(t *testing.T) {
+	for d, ok := range map[time.Duration]bool{0: false, time.Second: true, 15 * time.Minute: true, 15*time.Minute + 1: false} {
+		if got := plan.CheckTick(d) == nil; got != ok {
+			t.Errorf("%s: %v", d, got)
+		}
+	}
+}

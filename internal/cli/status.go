@@ -90,11 +90,18 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 	if c.InUse != nil {
 		valid = span(c.InUse.NotAfter.Sub(now))
 	}
-	state := string(c.Status.Reason)
-	if state == "" {
-		state = "new"
+	return table.Row{c.Name, brief(c.Wanted.Domains), state(c, now), valid, moment(next(c)), c.Status.Message}
+}
+
+// state is the recorded reason, except while an invocation holds the certificate: the reason then is of the time before.
+func state(c inventory.Certificate, now time.Time) string {
+	switch {
+	case c.Status.Issuance != "" && c.Status.Due.After(now) && !c.Status.Due.Equal(c.Status.NextAttempt):
+		return string(reason.InProgress)
+	case c.Status.Reason == "":
+		return "new"
 	}
-	return table.Row{c.Name, brief(c.Wanted.Domains), state, valid, moment(next(c)), c.Status.Message}
+	return string(c.Status.Reason)
 }
 
 func countInUse(cs []inventory.Certificate) int {

@@ -90,7 +90,7 @@ func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(c
 	if err != nil {
 		return nil, err
 	}
-	planner.RenewalInfo = ari.New(ari.Options{HTTP: app.HTTP(roots), Version: app.Version})
+	planner.RenewalInfo = ari.New(ari.Options{HTTP: app.HTTP(app.Network(roots)), Version: app.Version})
 	metrics := metric.New(out, time.Now, app.Shard)
 	return func(ctx context.Context, input json.RawMessage) (plan.Summary, error) {
 		tick, err := ParseTick(input)

@@ -15,7 +15,7 @@ const module = "github.com/certpace/certpace/"
 
 // rows are the house's storeys, the ground floor first. A package imports from its own row only what allowed names, and from lower rows freely.
 var rows = [][]string{
-	{"internal/reason", "internal/inventory", "internal/budget"},
+	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait"},
 	{"internal/job", "internal/event", "internal/bundle"},
 	{"internal/plan", "internal/renew"},
 	{"internal/store/entry"},
@@ -24,7 +24,7 @@ var rows = [][]string{
 	{"internal/app/planning", "internal/app/renewing"},
 	{"internal/app/operator"},
 	{"internal/cli", "internal/lab", "internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
-	{"internal/demo", "internal/e2e/witness"},
+	{"internal/demo"},
 	{"internal/e2e"},
 	{"functions/plan", "functions/renew", "cmd/certpace", "cmd/demo"},
 }
@@ -82,6 +82,9 @@ func TestImportsPointDown(t *testing.T) {
 		if strings.HasSuffix(name, "storetest") || strings.Contains(name, "testdata") || name == p.ImportPath {
 			continue
 		}
+		if strings.HasPrefix(name, "internal/e2e/") {
+			name = "internal/e2e"
+		}
 		at := row(name)
 		if at < 0 {
 			t.Errorf("%s has no row in the house; give it one here", name)
@@ -89,7 +92,7 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		for _, imp := range p.Imports {
 			imp, ours := strings.CutPrefix(imp, module)
-			if !ours || row(imp) < at || slices.Contains(allowed[name], imp) {
+			if !ours || row(imp) < at || strings.HasPrefix(imp, "internal/e2e/") && name == "internal/e2e" || slices.Contains(allowed[name], imp) {
 				continue
 			}
 			t.Errorf("%s imports %s, which isn't below it", name, imp)

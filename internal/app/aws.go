@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -28,16 +27,4 @@ func AWS(ctx context.Context) (aws.Config, error) {
 // Log writes JSON lines, as CloudWatch Logs reads them best.
 func Log(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
-}
-
-// Sleep waits, or ends early with the context's error.
-func Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -11,10 +11,10 @@ type Name string
 
 // The limits, with the subject of their keys and the moment at which the CA counts.
 const (
-	NewOrdersPerAccount             Name = "new-orders-per-account"             // account URL; at newOrder
+	NewOrdersPerAccount             Name = "new-orders-per-account"             // the account (certpace: its shard); at newOrder
 	CertificatesPerRegisteredDomain Name = "certificates-per-registered-domain" // registered domain, of all accounts; at issuance
 	CertificatesPerExactSet         Name = "certificates-per-exact-set"         // hash of the set of names, of all accounts; at issuance
-	FailedAuthorizations            Name = "failed-authorizations"              // account URL and name; at each failed validation
+	FailedAuthorizations            Name = "failed-authorizations"              // the account and the name; at each failed validation
 	ConsecutiveFailures             Name = "consecutive-failures"               // the same; when empty the CA pauses the name; a success fills it
 	NewRegistrationsPerIP           Name = "new-registrations-per-ip"           // IP address; at newAccount
 )

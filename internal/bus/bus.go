@@ -18,6 +18,7 @@ import (
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // Limits of PutEvents. A certificate of 100 long names makes an event of 25 kB, so the bytes count as well.
@@ -43,7 +44,7 @@ type Bus struct {
 }
 
 // New makes the bus of a name or ARN.
-func New(client Client, name string) *Bus { return &Bus{Sleep: sleep, client: client, name: name} }
+func New(client Client, name string) *Bus { return &Bus{Sleep: wait.Sleep, client: client, name: name} }
 
 var (
 	_ renew.Bus = (*Bus)(nil)

@@ -33,6 +33,7 @@ type certificateStatus struct {
 	NotAfter    *time.Time    `json:"not_after"`
 	RenewAt     *time.Time    `json:"renew_at"`
 	KeyType     string        `json:"key_type"`
+	Unpause     string        `json:"unpause,omitempty"` // only where the certificate was asked for by name: its link is a bearer token
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
 }
@@ -56,6 +57,8 @@ func next(c inventory.Certificate) time.Time {
 		return c.Status.Start
 	case !c.Status.NextAttempt.IsZero():
 		return c.Status.NextAttempt
+	case c.Status.Asked != nil: // a wish that has to wait comes before the schedule
+		return c.Status.Due
 	}
 	return c.Need().At
 }
@@ -75,11 +78,20 @@ func (s *statusCmd) Run(r *run) error {
 	}
 	all, rows := make([]certificateStatus, 0, len(cs)), make([]table.Row, 0, len(cs))
 	for _, c := range cs {
-		all = append(all, statusOf(c))
+		x := statusOf(c)
+		if len(s.Names) > 0 {
+			x.Unpause = c.Status.Unpause
+		}
+		all = append(all, x)
 		rows = append(rows, statusRow(c, r.now()))
 	}
 	if err := r.print(all, table.Row{"certificate", "names", "state", "valid for", "next", "message"}, rows); err != nil {
 		return err
+	}
+	for _, x := range all {
+		if x.Unpause != "" {
+			r.say("%s: the CA says: %s", x.Certificate, x.Unpause)
+		}
 	}
 	r.say("%d certificates, %d in use", len(cs), countInUse(cs))
 	return nil

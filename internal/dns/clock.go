@@ -22,18 +22,6 @@ type clock struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// sleep is the default of Options.Sleep.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // wait sleeps. A wait that wouldn't end before the context's deadline isn't begun: the time left is better spent on handing the job back.
 func (c clock) wait(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // Route53 is the provider code of the solver for Route 53.
@@ -55,7 +56,7 @@ func New(o Options) *Solvers {
 		o.Now = time.Now
 	}
 	if o.Sleep == nil {
-		o.Sleep = sleep
+		o.Sleep = wait.Sleep
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // together runs jobs at once in a bubble whose clock stands still while anything works.
@@ -34,7 +35,7 @@ func together(t *testing.T, jobs int, job func(i int) error) []error {
 func TestJobsAtOnceAreMergedIntoFewChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake53(t, time.Now)
-		s := solversOf(f, sleep)
+		s := solversOf(f, wait.Sleep)
 		z := f.zone("Z1", "example.com.")
 		f.delay = 40 * time.Second
 		began := time.Now()
@@ -62,7 +63,7 @@ func TestJobsAtOnceAreMergedIntoFewChanges(t *testing.T) {
 func TestAJobsBadNameStaysItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake53(t, time.Now)
-		s := solversOf(f, sleep)
+		s := solversOf(f, wait.Sleep)
 		z := f.zone("Z1", "example.com.")
 		errs := together(t, 6, func(i int) error {
 			domain := fmt.Sprintf("n%d.example.com", i)
@@ -87,7 +88,7 @@ func TestAJobsBadNameStaysItsOwn(t *testing.T) {
 func TestAJobWhoseTimeEndsWhileItWritesForOthersLeavesThemUnharmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake53(t, time.Now)
-		s := solversOf(f, sleep)
+		s := solversOf(f, wait.Sleep)
 		z := f.zone("Z1", "example.com.")
 		w := s.route53.writer(zoneKey{"Z1", ""})
 		w.turn <- struct{}{} // somebody is writing while these two get in line
@@ -119,7 +120,7 @@ func TestAJobWhoseTimeEndsWhileItWritesForOthersLeavesThemUnharmed(t *testing.T)
 func TestAJobThatGivesUpWhileOthersWriteForItIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake53(t, time.Now)
-		s := solversOf(f, sleep)
+		s := solversOf(f, wait.Sleep)
 		f.zone("Z1", "example.com.")
 		w := s.route53.writer(zoneKey{"Z1", ""})
 		w.turn <- struct{}{}

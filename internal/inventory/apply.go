@@ -36,6 +36,9 @@ func Apply(c Certificate, w Wanted, now time.Time) (Certificate, Change) {
 	}
 	c.Wanted = w
 	c.Status.Due = now
+	if !w.Enabled {
+		c.Status.Asked = nil // switching off withdraws what was asked for
+	}
 	if c.Status.Issuance == "" {
 		c.Status.Failures, c.Status.NextAttempt = 0, time.Time{}
 	}

@@ -106,6 +106,7 @@ type Status struct {
 	At          time.Time     `json:"at"`           // when Reason was set
 	NextAttempt time.Time     `json:"next_attempt"` // zero: none is planned, or a person must act
 	Asked       *Asked        `json:"asked,omitempty"`
+	Unpause     string        `json:"unpause,omitempty"` // the CA's words with its unpause link, a bearer token: for the operator's eyes only
 }
 
 // Asked is a wish that came by message and isn't fulfilled yet: the message may be long gone, the wish is not.

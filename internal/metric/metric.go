@@ -18,18 +18,15 @@ type Name string
 
 // The metrics.
 const (
-	JobsPlanned         Name = "JobsPlanned"         // jobs sent by a tick; dimension Reason: the job's
-	JobsRejected        Name = "JobsRejected"        // jobs that the queue didn't take
-	JobsDeferred        Name = "JobsDeferred"        // due certificates without a job; dimension Reason: why they wait
-	JobsHandedBack      Name = "JobsHandedBack"      // deliveries that the worker gave back to go on later; dimension Reason
-	CertificatesIssued  Name = "CertificatesIssued"  // new versions made current; dimension Reason: the job's
-	IssuancesFailed     Name = "IssuancesFailed"     // issuances that failed and are tried again, or need a person; dimension Reason
-	OrdersSent          Name = "OrdersSent"          // newOrders that the CA was asked for
-	RateLimitsMet       Name = "RateLimitsMet"       // 429 answers of the CA; dimension Limit; anything above 0 means a wrong budget
-	MessagesRefused     Name = "MessagesRefused"     // messages acknowledged undone; dimension Reason: bad-message, unknown-certificate, unsupported-version
-	CertificatesExpired Name = "CertificatesExpired" // certificates in use past their end
-	TicksCompleted      Name = "TicksCompleted"      // planner runs that went through
-	EventsLost          Name = "EventsLost"          // events that the bus didn't take
+	JobsPlanned        Name = "JobsPlanned"        // jobs sent by a tick
+	JobsRejected       Name = "JobsRejected"       // jobs that the queue didn't take
+	JobsDeferred       Name = "JobsDeferred"       // due certificates without a job; dimension Reason: why they wait
+	JobsHandedBack     Name = "JobsHandedBack"     // deliveries that the worker gave back to go on later; dimension Reason
+	CertificatesIssued Name = "CertificatesIssued" // new versions made current
+	IssuancesFailed    Name = "IssuancesFailed"    // issuances that failed and are tried again, or need a person; dimension Reason
+	RateLimitsMet      Name = "RateLimitsMet"      // 429 answers of the CA; anything above 0 means a wrong budget
+	MessagesRefused    Name = "MessagesRefused"    // messages acknowledged undone; dimension Reason: bad-message, unknown-certificate, unsupported-version
+	TicksCompleted     Name = "TicksCompleted"     // planner runs that went through
 )
 
 // Dimension tells one count from another of the same name. Its values must come from a closed list: CloudWatch charges for each.
@@ -39,9 +36,6 @@ type Dimension struct {
 
 // Reason is the dimension of a closed reason.
 func Reason[S ~string](r S) Dimension { return Dimension{"Reason", string(r)} }
-
-// Limit is the dimension of a CA limit.
-func Limit[S ~string](name S) Dimension { return Dimension{"Limit", string(name)} }
 
 // Emitter writes metrics. It is safe for concurrent use.
 type Emitter struct {

@@ -49,7 +49,7 @@ func TestEveryLineDeclaresWhatItHas(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			e.Count(metric.RateLimitsMet, i, metric.Limit("new-orders-per-account"), metric.Reason("rate-limited"))
+			e.Count(metric.JobsDeferred, i, metric.Reason("rate-limited"))
 		})
 	}
 	wg.Wait()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // Limits of SQS.
@@ -46,7 +47,7 @@ type Queue struct {
 
 // New makes the queue of a URL.
 func New(client Client, url string) *Queue {
-	return &Queue{Log: slog.New(slog.DiscardHandler), Sleep: sleep, client: client, url: url}
+	return &Queue{Log: slog.New(slog.DiscardHandler), Sleep: wait.Sleep, client: client, url: url}
 }
 
 var _ plan.Queue = (*Queue)(nil)
@@ -164,15 +165,4 @@ func (q *Queue) Defer(ctx context.Context, receiptHandle string, d time.Duration
 func seconds(d, most time.Duration) int32 {
 	d = min(max(d, 0), most)
 	return int32((d + time.Second - 1) / time.Second)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

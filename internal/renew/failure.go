@@ -77,7 +77,7 @@ type Denied struct {
 
 func (d *Denied) Error() string {
 	if d.Paused {
-		return "the CA paused this account for these names; open the link that `certpace status` shows, and unpause them"
+		return "the CA paused this account for these names; open the link that `certpace status NAME` shows, and unpause them"
 	}
 	return "the CA answered 429: " + d.Detail
 }

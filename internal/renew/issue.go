@@ -41,6 +41,9 @@ func (r *run) obtain(ca CA) (Order, error) {
 	if !gone(err) {
 		return order, err
 	}
+	if a := Admit(r.cert, r.job, r.Now()); !a.Do { // what the order was for has been answered otherwise, as where the table is a backup's
+		return Order{}, r.giveUp(a)
+	}
 	r.log.Warn("the order is no more, making a new one", "order", r.iss.OrderURL, "cause", err.Error())
 	r.iss.OrderURL, r.iss.Finalized, r.iss.Sent = "", false, false
 	if err := r.progress(); err != nil {
@@ -50,16 +53,28 @@ func (r *run) obtain(ca CA) (Order, error) {
 }
 
 func (r *run) resume(ca CA) (Order, error) {
-	if r.iss.Finalized { // an order that was finalized with a key that is lost is worth nothing
-		if _, err := r.safeKey(); err != nil {
-			return Order{}, err
-		}
-	}
 	order, err := ca.Order(r.work, r.iss.OrderURL)
 	if err != nil {
 		return Order{}, fmt.Errorf("looking at the order: %w", err)
 	}
+	if r.iss.Finalized || order.Status == Processing || order.Status == Valid {
+		if _, err := r.Keys.StagedKey(r.work, r.iss); err != nil { // what was finalized with a key that is lost is worth nothing
+			return Order{}, fmt.Errorf("loading the staged key: %w", err)
+		}
+	}
 	return r.carry(ca, order)
+}
+
+// giveUp ends an issuance that isn't needed any more, and says why.
+func (r *run) giveUp(a Admission) error {
+	r.log.Info("the issuance is no longer needed", "reason", a.Reason)
+	if err := r.sweep(); err != nil {
+		return err
+	}
+	if err := r.close(r.work, r.cert); err != nil {
+		return err
+	}
+	return &declinedError{a}
 }
 
 func (r *run) obtainNew(ca CA) (Order, error) {

@@ -203,3 +203,65 @@ func TestATableFromABackupReissuesNothing(t *testing.T) {
 		t.Errorf("in use: %+v", got.InUse)
 	}
 }
+
+// lostKey is a world in which the worker was killed after a call, and the staged key is gone since.
+func lostKey(t *testing.T, call string) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), call), killAfter
+	w.deliver("one", scheduled("www"))
+	w.dead, w.at = false, 0
+	clear(w.keys)
+	w.pass(20 * time.Minute)
+	return w
+}
+
+func TestAnOrderWhoseKeyIsLostIsReplaced(t *testing.T) {
+	for _, call := range []string{"NewOrder", "Accept", "Finalize", "Download"} {
+		t.Run("after "+call, func(t *testing.T) {
+			w := lostKey(t, call)
+			w.untilIssued(t, "www")
+			w.clean(t, "www")
+		})
+	}
+}
+
+func TestATableFromTheMiddleOfAnIssuanceReissuesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "Download"), killAfter
+	w.deliver("one", scheduled("www"))
+	w.dead, w.at = false, 0
+	w.pass(20 * time.Minute)
+	backup := w.certificate(t, "www")
+	var open renew.Issuance
+	for i, err := range w.table.EachIssuance(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = i
+	}
+	w.untilIssued(t, "www")
+	w.pass(time.Hour)
+	// The backup comes back: in it the issuance is open, and its key is long gone.
+	now := w.certificate(t, "www")
+	backup.Rev, backup.Status.Issuance = now.Rev, ""
+	if _, err := w.table.SaveCertificate(context.Background(), backup); err != nil {
+		t.Fatal(err)
+	}
+	i, _, err := w.table.Claim(context.Background(), renew.Claim{Key: open.Key, Certificate: w.certificate(t, "www"), Owner: "backup", Until: w.now, Now: w.now, Job: open.Job})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.OrderURL, i.Finalized, i.Attempt = open.OrderURL, open.Finalized, open.Attempt
+	if _, err := w.table.Progress(context.Background(), i); err != nil {
+		t.Fatal(err)
+	}
+	w.pass(time.Minute)
+	r := w.deliver("three", scheduled("www"))[0]
+	if !r.Done || r.Issued || len(w.ca.orders) != 1 || w.ca.finalized != 1 {
+		t.Errorf("%+v, %d orders, %d certificates", r, len(w.ca.orders), w.ca.finalized)
+	}
+	w.leftOver(t)
+}

@@ -59,6 +59,7 @@ func (o *outcome) denied(d *Denied, now time.Time) {
 	o.waits(reason.RateLimited, now.Add(max(d.RetryAfter+time.Second, time.Minute)))
 	if d.Paused {
 		o.waits(reason.AccountPaused, now.Add(askAPerson))
+		o.status.Unpause = d.Detail
 	}
 }
 

@@ -191,7 +191,7 @@ func TestAPauseNeedsAPersonAndItsLinkStaysHere(t *testing.T) {
 	w.broken["NewOrder"] = &renew.Denied{Paused: true, Detail: "please visit https://ca.example/sfe/v1/unpause?jwt=secret"}
 	w.deliver("one", scheduled("www"))
 	s := w.certificate(t, "www").Status
-	if s.Reason != reason.AccountPaused || strings.Contains(s.Message, "jwt") {
+	if s.Reason != reason.AccountPaused || strings.Contains(s.Message, "jwt") || !strings.Contains(s.Unpause, "jwt=secret") {
 		t.Errorf("%+v", s)
 	}
 	if len(w.events) != 1 || w.events[0].Kind != event.AccountPaused || strings.Contains(w.events[0].Detail.Message, "jwt") {

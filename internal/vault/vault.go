@@ -15,6 +15,7 @@ import (
 
 	"github.com/certpace/certpace/internal/issuer"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // Client is what the vault needs of Secrets Manager; *secretsmanager.Client is one.
@@ -56,7 +57,7 @@ type Vault struct {
 
 // New makes a vault whose secrets' names all begin with prefix, such as `certpace/`.
 func New(client Client, prefix string) *Vault {
-	return &Vault{Sleep: sleep, client: client, prefix: prefix}
+	return &Vault{Sleep: wait.Sleep, client: client, prefix: prefix}
 }
 
 // Name is the secret of a certificate.
@@ -82,17 +83,6 @@ func versionID(parts ...string) string {
 		h.Write([]byte{0})
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 var (

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/metric"
+	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store"
 )
@@ -114,6 +115,9 @@ func (h *handler) count(r renew.Result) {
 		h.metrics.Count(metric.CertificatesIssued, 1)
 	case !r.Done:
 		h.metrics.Count(metric.JobsHandedBack, 1, metric.Reason(r.Reason))
+	}
+	if r.Reason == reason.RateLimited {
+		h.metrics.Count(metric.RateLimitsMet, 1)
 	}
 	if r.Failed {
 		h.metrics.Count(metric.IssuancesFailed, 1, metric.Reason(r.Reason))

@@ -30,6 +30,7 @@ import (
 	"github.com/certpace/certpace/internal/store"
 	"github.com/certpace/certpace/internal/suffix"
 	"github.com/certpace/certpace/internal/vault"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // margin is kept free before the deadline: enough to take values out of the DNS and write down where things stand.
@@ -53,13 +54,13 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			Certificates: table, Issuances: table, Budgets: table, Lease: table,
 			Accounts: issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Network: network}),
 			DNS: dns.New(dns.Options{
-				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: app.Sleep, Log: log,
+				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
 			}),
 			Keys: secrets, Vault: secrets, RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(network), Version: app.Version}),
 			Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		},
 		Settings: renew.Settings{
-			Shard: app.Shard, Now: time.Now, Sleep: app.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
+			Shard: app.Shard, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
 			Margin: margin, AtOnce: atOnce, Log: log,
 		},
 	}, table, nil

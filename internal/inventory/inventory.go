@@ -111,7 +111,7 @@ type Status struct {
 
 // Asked is a wish that came by message and isn't fulfilled yet: the message may be long gone, the wish is not.
 type Asked struct {
-	Reason string    `json:"reason"` // a job's: manual, changed or revoked
+	Reason string    `json:"reason"` // a job's: manual or revoked
 	At     time.Time `json:"at"`     // when the message was sent
 	Force  bool      `json:"force,omitempty"`
 }

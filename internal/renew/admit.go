@@ -63,6 +63,14 @@ func admitAsked(c inventory.Certificate, j Job, now time.Time) Admission {
 	return Admission{Do: true, Why: j.Reason}
 }
 
+// wish is what must be remembered of a job that can't be carried out now; nil where the table tells it anyway.
+func (j Job) wish() *inventory.Asked {
+	if j.Reason != job.Manual && j.Reason != job.Revoked {
+		return nil
+	}
+	return &inventory.Asked{Reason: string(j.Reason), At: j.SentAt, Force: j.Force}
+}
+
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // ClaimKey names the entry that an issuance of w occupies: one for each CA, account (that is: shard), set of names and profile.
@@ -79,8 +87,8 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 		c.Status.Reason, c.Status.Message, c.Status.At = a.Reason, a.Message, r.Now()
 	}
 	c.Status.Due, c.Status.Job = a.Until, ""
-	if r.job.Reason.OnDemand() && a.Reason == reason.RecentlyIssued {
-		c.Status.Asked = &inventory.Asked{Reason: string(r.job.Reason), At: r.job.SentAt, Force: r.job.Force}
+	if a.Reason == reason.RecentlyIssued {
+		c.Status.Asked = r.job.wish()
 	}
 	if _, err := r.Certificates.SaveCertificate(ctx, c); err != nil {
 		r.log.Warn("writing down why nothing was done; the next delivery tries again", "cause", err.Error())

@@ -19,55 +19,64 @@ const (
 
 // carry takes an order to valid. It believes only the state that the CA shows, so it may begin anywhere.
 func (r *run) carry(ca CA, order Order) (Order, error) {
-	proved, look := false, firstLook
-	for {
+	c := &carrier{run: r, ca: ca, look: firstLook}
+	for order.Status != Valid {
 		var err error
-		switch order.Status {
-		case Pending:
-			if !proved {
-				proved = true
-				err = r.prove(ca, order)
-				if err == nil {
-					look = firstLook
-				}
-			} else {
-				look, err = r.wait(order, look)
-			}
-		case Processing:
-			look, err = r.wait(order, look)
-		case Ready:
-			var next Order
-			if next, err = r.finalize(ca, order); err == nil {
-				order = next
-				continue
-			}
-		case Valid:
-			return order, nil
-		case Invalid:
-			return Order{}, r.invalid(ca, order)
-		default:
-			return Order{}, refused(reason.CARefused, "following the order: the CA shows a state %q that RFC 8555 doesn't know", order.Status)
-		}
-		if err != nil {
+		if order, err = c.step(order); err != nil {
 			return Order{}, err
 		}
-		if order, err = ca.Order(r.work, r.iss.OrderURL); err != nil {
-			return Order{}, fmt.Errorf("looking at the order: %w", err)
-		}
 	}
+	return order, nil
 }
 
-// wait lets the CA work: as long as it asked for, else a little longer each time. The first look after an act waits too, since an
-// answer before the CA can have looked is a request for nothing.
-func (r *run) wait(o Order, look time.Duration) (time.Duration, error) {
-	d := look
+// carrier is an order on its way.
+type carrier struct {
+	*run
+	ca     CA
+	proved bool          // this invocation has put the values there and told the CA to look
+	look   time.Duration // how long the next wait is, where the CA doesn't say
+}
+
+// step does what the order's state asks for, and returns the order as the CA shows it then.
+func (c *carrier) step(order Order) (Order, error) {
+	var err error
+	switch order.Status {
+	case Ready:
+		return c.finalize(c.ca, order)
+	case Invalid:
+		return Order{}, c.invalid(c.ca, order)
+	case Processing:
+		err = c.wait(order)
+	case Pending:
+		if c.proved {
+			err = c.wait(order)
+			break
+		}
+		c.proved = true
+		err = c.prove(c.ca, order)
+	default:
+		err = refused(reason.CARefused, "following the order: the CA shows a state %q that RFC 8555 doesn't know", order.Status)
+	}
+	if err != nil {
+		return Order{}, err
+	}
+	if order, err = c.ca.Order(c.work, c.iss.OrderURL); err != nil {
+		return Order{}, fmt.Errorf("looking at the order: %w", err)
+	}
+	return order, nil
+}
+
+// wait lets the CA work: as long as it asked for, else a little longer each time.
+func (c *carrier) wait(o Order) error {
+	d := c.look
 	if o.RetryAfter > 0 {
 		d = o.RetryAfter
 	}
-	if deadline, ok := r.work.Deadline(); ok && r.Now().Add(d).After(deadline) {
-		return look, LaterAt(r.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
+	c.look = min(c.look*3/2, lastLook)
+	if deadline, ok := c.work.Deadline(); ok && c.Now().Add(d).After(deadline) {
+		return LaterAt(c.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
 	}
-	return min(look*3/2, lastLook), r.Sleep(r.work, d)
+	return c.Sleep(c.work, d)
 }
 
 // prove puts every value that is asked for into the DNS, waits once, and tells the CA to look. What was accepted or proved before is left

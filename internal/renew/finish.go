@@ -170,8 +170,8 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 	}
 	s := o.status
 	s.Issuance, s.Asked = c.Status.Issuance, c.Status.Asked
-	if r.job.Reason.OnDemand() && s.Asked == nil {
-		s.Asked = &inventory.Asked{Reason: string(r.job.Reason), At: r.job.SentAt, Force: r.job.Force}
+	if s.Asked == nil {
+		s.Asked = r.job.wish()
 	}
 	c.Status = s
 	return c

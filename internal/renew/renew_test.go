@@ -301,3 +301,21 @@ func indexOf(all []string, name string) int {
 	}
 	return 0
 }
+
+func TestAWishOutlivesItsMessage(t *testing.T) {
+	w := issued(t, "a.example")
+	w.broken["NewOrder"] = renew.LaterAt(w.now.Add(2*time.Hour), reason.CAUnavailable, errors.New("503"))
+	if r := w.deliver("two", manual("www", w.now, false))[0]; !r.Done {
+		t.Errorf("%+v: a wait of two hours is the table's business", r)
+	}
+	c := w.certificate(t, "www")
+	if a := c.Status.Asked; a == nil || a.Reason != "manual" || !c.Status.Due.Equal(w.now.Add(2*time.Hour)) {
+		t.Fatalf("%+v", c.Status)
+	}
+	w.leftOver(t)
+	delete(w.broken, "NewOrder")
+	w.pass(2 * time.Hour)
+	if r := w.deliver("three", manual("www", w.now, false))[0]; !r.Issued || w.certificate(t, "www").Status.Asked != nil {
+		t.Errorf("%+v, %+v", r, w.certificate(t, "www").Status)
+	}
+}

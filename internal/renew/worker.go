@@ -92,10 +92,15 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 		return w.handBack(deliveries, err)
 	}
 	defer w.releaseWorker(ctx, owner, fence)
-	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.Margin))
+	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
 	defer cancel()
 	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
 	return b.run(ctx, deliveries)
+}
+
+// margin is what is kept free before a deadline: of a short invocation no more than a tenth, or nothing would be left to work in.
+func (w *Worker) margin(deadline time.Time) time.Duration {
+	return min(w.Margin, deadline.Sub(w.Now())/10)
 }
 
 // handBack answers all deliveries where the worker's lease can't be had.

@@ -17,8 +17,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// zonesFor is how long it is remembered which names are zones and which are not: long enough for one invocation's jobs,
-// short enough for somebody who has just made the zone.
+// zonesFor is how long it is remembered which names are zones and which are not, where a zone was found: long enough for one
+// invocation's jobs, short enough for somebody who has just made a zone below it.
 const zonesFor = time.Minute
 
 // bareID is a zone's id as everybody writes it: Route 53 answers it as a path.
@@ -39,6 +39,7 @@ func (r *route53) locate(ctx context.Context, d inventory.DNS, records []renew.R
 			id, err = longest(found, records[i])
 		}
 		if err != nil {
+			r.zones.forget(d.RoleARN, suffixes(records[i].FQDN))
 			return err
 		}
 		records[i].ZoneID, records[i].RoleARN = id, d.RoleARN
@@ -140,6 +141,15 @@ func (m *zoneMemory) recall(role string, names []string) (known map[string][]str
 		known[name] = z.ids
 	}
 	return known, unknown
+}
+
+// forget makes the next one ask again: somebody who was told that a zone is missing makes it, and tries again at once.
+func (m *zoneMemory) forget(role string, names []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, name := range names {
+		delete(m.ids, zoneKey{name, role})
+	}
 }
 
 func (m *zoneMemory) keep(role string, names []string, listed map[string][]string) {

@@ -65,6 +65,33 @@ func TestLocateFindsTheZone(t *testing.T) {
 	}
 }
 
+func TestLocateFindsAZoneThatWasMadeAMomentAgo(t *testing.T) {
+	for name, row := range map[string]struct {
+		before func(*fake53)
+		reason reason.Reason
+		after  func(*fake53)
+	}{
+		"because none was found": {func(*fake53) {}, reason.ZoneNotFound, func(f *fake53) { f.zone("ZNEW", "example.com.") }},
+		"because two were found": {
+			func(f *fake53) { f.zone("ZOLD", "example.com."); f.zone("ZNEW", "example.com.") }, reason.Configuration,
+			func(f *fake53) { f.find("ZOLD").private = true },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, _, c := newTest(t)
+			s := solversOf(f, c.Sleep, noNames(t))
+			row.before(f)
+			_, err := s.Locate(t.Context(), inventory.DNS{}, challenges("www.example.com"))
+			failed(t, err, renew.Never, row.reason)
+			row.after(f)
+			got, err := s.Locate(t.Context(), inventory.DNS{}, challenges("www.example.com"))
+			if err != nil || len(got) != 1 || got[0].ZoneID != "ZNEW" {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
 func TestLocateAsksRoute53OnceForManyNames(t *testing.T) {
 	f, _, c := newTest(t)
 	s := solversOf(f, c.Sleep, noNames(t))

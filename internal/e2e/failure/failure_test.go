@@ -1,0 +1,217 @@
+package failure
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/e2e/witness"
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/lab/ca"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// failed holds that a failure is told everywhere in the same words, with the time of the next attempt, and that nothing in use was touched.
+func failed(t *testing.T, w *witness.World, name string, why reason.Reason, next time.Duration, says, serial string) {
+	t.Helper()
+	w.AwaitReason(t, name, why)
+	s := w.Status(t, name)
+	if s.NextAttempt == nil || time.Until(*s.NextAttempt) < next-2*time.Minute || time.Until(*s.NextAttempt) > next+2*time.Minute {
+		t.Errorf("the next attempt is at %v, want in %s", s.NextAttempt, next)
+	}
+	if s.Failures != 1 || !strings.Contains(s.Message, says) || s.Serial != serial {
+		t.Errorf("status is %+v", s)
+	}
+	witness.Await(t, "the event of a failure", func() bool {
+		all := w.EventsOf(t, name)
+		return len(all) > 0 && all[len(all)-1].Kind == event.RenewalFailed
+	})
+	if e := w.LastEvent(t, name).Detail; e.Reason != why || e.Message != s.Message || e.NextAttempt == nil || !e.NextAttempt.Equal(*s.NextAttempt) {
+		t.Errorf("the event says %+v, the status %+v", e, s)
+	}
+}
+
+// kept are certificates that are in use when something fails, issued together.
+var kept = []witness.Entry{
+	{Name: "busy", Domains: []string{"busy.kept.test"}},
+	{Name: "cut", Domains: []string{"cut.kept.test"}},
+	{Name: "zone-denied", Domains: []string{"zone-denied.kept.test"}},
+	{Name: "version-denied", Domains: []string{"version-denied.kept.test"}},
+	{Name: "unproved", Domains: []string{"unproved.kept.test"}},
+}
+
+var issueKept sync.Once
+
+// inUse is what is in use of one of them before its test.
+func inUse(t *testing.T, w *witness.World, name string) witness.Stored {
+	t.Helper()
+	issueKept.Do(func() {
+		keptZone = w.MakeZone(t, "kept.test")
+		w.Issue(t, kept...)
+	})
+	return w.Stored(t, name)
+}
+
+var keptZone string
+
+func TestAZoneThatDoesNotExist(t *testing.T) {
+	w := world
+	w.Watch(t)
+	domains := []string{"nowhere.test", "www.nowhere.test"}
+	w.Apply(t, witness.Entry{Name: "nowhere", Domains: domains})
+	t.Run("costs no order, and is told with its next attempt", func(t *testing.T) {
+		if s := w.RunTick(t); s.Scheduled != 1 {
+			t.Fatalf("the tick scheduled %+v", s)
+		}
+		failed(t, w, "nowhere", reason.ZoneNotFound, 24*time.Hour, "nowhere.test", "")
+		for _, r := range w.CA.Requests() {
+			if len(r.Names) > 0 && r.Names[0] == domains[0] {
+				t.Errorf("the CA was asked for it: %+v", r)
+			}
+		}
+	})
+	t.Run("is left alone by the ticks that follow", func(t *testing.T) {
+		if s := w.RunTick(t); s.Considered != 0 {
+			t.Errorf("the tick did %+v", s)
+		}
+	})
+	t.Run("is issued once the zone is there and somebody says so", func(t *testing.T) {
+		w.MakeZone(t, "nowhere.test")
+		w.Certpace(t, "", "reissue", "nowhere")
+		w.AwaitIssued(t, "nowhere", "")
+		w.Stored(t, "nowhere")
+		if s := w.Status(t, "nowhere"); s.Failures != 0 || s.Reason != reason.NotDue || len(w.OrdersOf(domains...)) != 1 {
+			t.Errorf("%d orders, status %+v", len(w.OrdersOf(domains...)), s)
+		}
+	})
+}
+
+func TestACAThatIsNotAvailable(t *testing.T) {
+	w := world
+	w.Watch(t)
+	before := inUse(t, w, "busy")
+	t.Run("is left alone for as long as it asks, and the old version stays", func(t *testing.T) {
+		back := w.CA.OnBefore(func(ca.Request) ca.Verdict { return ca.ServiceBusy(2 * time.Hour) })
+		defer back()
+		if o := w.Delivered(t, w.Send(t, `{"certificate":"busy","force":true}`)); !o.Acknowledged {
+			t.Errorf("the delivery ended with %+v", o)
+		}
+		failed(t, w, "busy", reason.CAUnavailable, 2*time.Hour, "503", before.Serial)
+		if s := w.Stored(t, "busy"); s.VersionID != before.VersionID {
+			t.Errorf("in use is version %s", s.VersionID)
+		}
+	})
+	t.Run("gets the order when it is back", func(t *testing.T) {
+		w.Kill() // a new process, since this one keeps its word and asks no more for two hours
+		w.AgeAttempt(t, "busy")
+		w.RunTick(t)
+		w.AwaitIssued(t, "busy", before.Serial)
+		w.Replaced(t, "busy", "manual", before)
+		if orders := w.OrdersOf(before.Domains...); len(orders) != 2 {
+			t.Errorf("the CA counts %d orders", len(orders))
+		}
+	})
+}
+
+func TestADeniedAction(t *testing.T) {
+	for name, tc := range map[string]struct {
+		certificate, action string
+		finalized           int // certificates that the CA has signed by then
+	}{
+		"to change a zone":   {"zone-denied", "route53:ChangeResourceRecordSets", 0},
+		"to write a version": {"version-denied", "secretsmanager:PutSecretValue", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, ctx, cert := world, context.Background(), tc.certificate
+			w.Watch(t)
+			before := inUse(t, w, cert)
+			if err := w.AWS.Deny(ctx, tc.action); err != nil {
+				t.Fatal(err)
+			}
+			if o := w.Delivered(t, w.Send(t, `{"certificate":%q,"force":true}`, cert)); !o.Acknowledged {
+				t.Errorf("the delivery ended with %+v", o)
+			}
+			failed(t, w, cert, reason.PermissionDenied, 24*time.Hour, tc.action, before.Serial)
+			if s := w.Stored(t, cert); s.VersionID != before.VersionID || s.Stages[witness.Previous] != "" {
+				t.Errorf("in use is version %s, labels are %v", s.VersionID, s.Stages)
+			}
+			if made := w.CertificatesOf(before.Domains...); len(made) != 1+tc.finalized {
+				t.Errorf("the CA has signed %d certificates", len(made))
+			}
+			if keys := w.SecretsUnder(t, "pending/"); len(keys) != tc.finalized {
+				t.Errorf("keys in progress are %v: one is kept exactly where the CA has seen it", keys)
+			}
+			if err := w.AWS.AllowAll(ctx); err != nil {
+				t.Fatal(err)
+			}
+			w.AgeAttempt(t, cert)
+			w.RunTick(t)
+			w.AwaitIssued(t, cert, before.Serial)
+			w.Replaced(t, cert, "manual", before)
+			if orders, made := w.OrdersOf(before.Domains...), w.CertificatesOf(before.Domains...); len(orders) != 2 || len(made) != 2 {
+				t.Errorf("the CA counts %d orders and %d certificates: the one that was begun wasn't finished", len(orders), len(made))
+			}
+		})
+	}
+}
+
+func TestAValidationThatFails(t *testing.T) {
+	w := world
+	w.Watch(t)
+	before := inUse(t, w, "unproved")
+	var once sync.Once
+	remove := w.CA.OnBefore(func(r ca.Request) ca.Verdict {
+		if r.Kind == ca.KindChallenge && r.Name == before.Domains[0] {
+			once.Do(func() { w.DropValue(t, keptZone, "_acme-challenge."+r.Name) }) // somebody else's hand in the zone
+		}
+		return ca.Pass()
+	})
+	defer remove()
+	id := w.Send(t, `{"certificate":"unproved","force":true}`)
+	if o := w.Delivered(t, id); o.Acknowledged || o.Killed {
+		t.Errorf("the delivery ended with %+v: it is due again soon enough to stay on the queue", o)
+	}
+	failed(t, w, "unproved", reason.ValidationFailed, time.Minute, before.Domains[0], before.Serial)
+	if made := w.CertificatesOf(before.Domains...); len(made) != 1 {
+		t.Errorf("the CA signed %d certificates", len(made))
+	}
+	for _, limit := range []string{"failed-authorizations", "consecutive-failures"} {
+		if left, burst := leftOf(t, w, limit, "0 "+before.Domains[0]); left != burst-1 {
+			t.Errorf("%d of %d tokens of %s are left, want one less", left, burst, limit)
+		}
+	}
+	w.AgeAttempt(t, "unproved")
+	w.Redeliver(t, id)
+	if o := w.Delivered(t, id); !o.Acknowledged {
+		t.Errorf("the second delivery ended with %+v", o)
+	}
+	w.Replaced(t, "unproved", "manual", before)
+	if orders, made := w.OrdersOf(before.Domains...), w.CertificatesOf(before.Domains...); len(orders) != 3 || len(made) != 2 {
+		t.Errorf("the CA counts %d orders and %d certificates: one failed, and another was made", len(orders), len(made))
+	}
+}
+
+func TestACAThatCutsEveryConnection(t *testing.T) {
+	w := world
+	w.Watch(t)
+	before := inUse(t, w, "cut")
+	mend := w.CA.OnBefore(func(ca.Request) ca.Verdict { return ca.Cut() })
+	t.Cleanup(mend)
+	id := w.Send(t, `{"certificate":"cut","force":true}`)
+	if o := w.Delivered(t, id); o.Acknowledged || o.Killed {
+		t.Errorf("the delivery ended with %+v: it is due again soon enough to stay on the queue", o)
+	}
+	failed(t, w, "cut", reason.CAUnavailable, time.Minute, "didn't answer", before.Serial)
+	mend()
+	w.AgeAttempt(t, "cut")
+	w.Redeliver(t, id)
+	if o := w.Delivered(t, id); !o.Acknowledged || o.Receives != 2 {
+		t.Errorf("the second delivery ended with %+v", o)
+	}
+	w.Replaced(t, "cut", "manual", before)
+	if orders := w.OrdersOf(before.Domains...); len(orders) != 2 {
+		t.Errorf("the CA counts %d orders", len(orders))
+	}
+}

@@ -21,7 +21,7 @@ import (
 )
 
 // BinariesVariable names the folder with the functions and the command line; without it it is the checkout's .cache/lab.
-const BinariesVariable = "CERTPACE_LAB_DIR"
+const BinariesVariable = "LAB_DIR"
 
 // startLimit bounds the start of a lab on a busy machine.
 const startLimit = time.Minute

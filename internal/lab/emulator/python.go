@@ -15,7 +15,7 @@ import (
 var sources embed.FS
 
 // PythonVariable names the Python of a virtual environment that setup.sh built.
-const PythonVariable = "CERTPACE_LAB_PYTHON"
+const PythonVariable = "LAB_PYTHON"
 
 // Python finds the Python that runs the emulator: the one that PythonVariable names, else the one that make builds in the
 // checkout that holds the working directory. The error says how to get one.

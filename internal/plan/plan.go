@@ -103,7 +103,8 @@ func rank(c inventory.Certificate) int {
 type decider struct {
 	Input
 	have     map[budget.Key]budget.Bucket // as they will be once what is planned was spent
-	free     int
+	free     int // slots of the worker in this tick
+	waiting  int // certificates that found none
 	outcomes []Outcome
 	denials  []Denial
 }
@@ -128,7 +129,7 @@ func (d *decider) decide(c inventory.Certificate) Outcome {
 	case earliest.After(end):
 		return d.wait(c, reason.NotDue, "not due before "+stamp(earliest), earliest)
 	case d.free == 0:
-		return d.wait(c, reason.WorkerFull, "the worker has no slot left in this tick", end)
+		return d.full(c)
 	}
 	if c.Status.Issuance == "" {
 		if o, ok := d.reserve(c, earliest); !ok {
@@ -155,6 +156,14 @@ func (d *decider) wait(c inventory.Certificate, r reason.Reason, message string,
 	c.Status.Reason, c.Status.Message, c.Status.At, c.Status.Due = r, message, d.Now, until
 	c.Status.Limit, c.Status.LimitKey, c.Status.Job = "", "", ""
 	return Outcome{Certificate: c}
+}
+
+// full gives the certificate a place in the line behind this tick's slots, so that a backlog isn't read again each tick, but when its turn comes.
+func (d *decider) full(c inventory.Certificate) Outcome {
+	ahead := 1 + d.waiting/d.Pace.slots(d.Tick)
+	d.waiting++
+	until := d.Now.Add(time.Duration(ahead) * d.Tick)
+	return d.wait(c, reason.WorkerFull, "the worker has no slot left before "+stamp(until), until)
 }
 
 // keep leaves what is recorded, which says why the last attempt failed or was deferred, and only looks again later.

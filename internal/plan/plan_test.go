@@ -179,6 +179,25 @@ func TestACorruptBudgetDefersOnlyWhatNeedsIt(t *testing.T) {
 	}
 }
 
+func TestABacklogIsReadAgainOnlyWhenItsTurnComes(t *testing.T) {
+	in := input()
+	for i := range 300 {
+		c := fresh(fmt.Sprintf("c%03d", i))
+		in.Certificates, in.Registered[c.Name] = append(in.Certificates, c), []string{c.Name + ".example"}
+	}
+	in.CAs[directory] = plan.CA{Host: "ca.example"} // no limits: only the worker is in the way
+	slots := int(tick / in.Pace.PerIssuance)
+	due := map[time.Duration]int{}
+	for _, o := range plan.Decide(in).Outcomes {
+		if o.Job == nil {
+			due[o.Certificate.Status.Due.Sub(now)]++
+		}
+	}
+	if due[tick] != slots || due[2*tick] != slots || due[3*tick] != 300-3*slots || len(due) != 3 {
+		t.Errorf("%d slots a tick; due again after: %v", slots, due)
+	}
+}
+
 func TestNothingStartsAtSecondZeroOfAnHour(t *testing.T) {
 	in := input(inUse("www", now.Add(30*time.Minute)))
 	in.Now = now.Add(29 * time.Minute) // the moment is exactly 10:00:00

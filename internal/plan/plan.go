@@ -103,8 +103,8 @@ func rank(c inventory.Certificate) int {
 type decider struct {
 	Input
 	have     map[budget.Key]budget.Bucket // as they will be once what is planned was spent
-	free     int // slots of the worker in this tick
-	waiting  int // certificates that found none
+	free     int                          // slots of the worker in this tick
+	waiting  int                          // certificates that found none
 	outcomes []Outcome
 	denials  []Denial
 }

@@ -24,6 +24,16 @@ func AWS(ctx context.Context) (aws.Config, error) {
 	return cfg, nil
 }
 
+// Open reads what a function starts with: its own configuration and AWS's.
+func Open(ctx context.Context, environ []string) (Config, aws.Config, error) {
+	cfg, err := Load(environ, Functions)
+	if err != nil {
+		return Config{}, aws.Config{}, err
+	}
+	cloud, err := AWS(ctx)
+	return cfg, cloud, err
+}
+
 // Log writes JSON lines, as CloudWatch Logs reads them best.
 func Log(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))

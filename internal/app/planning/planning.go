@@ -77,11 +77,7 @@ func ParseTick(input []byte) (Tick, error) {
 
 // Handler makes the function's handler, once for a cold start. Metrics go to out, the log to logs.
 func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(context.Context, json.RawMessage) (plan.Summary, error), error) {
-	cfg, err := app.Load(environ, app.Functions)
-	if err != nil {
-		return nil, err
-	}
-	cloud, err := app.AWS(ctx)
+	cfg, cloud, err := app.Open(ctx, environ)
 	if err != nil {
 		return nil, err
 	}

@@ -79,11 +79,7 @@ func zones(cloud aws.Config) func(roleARN string) dns.Route53Client {
 
 // Handler makes the function's handler, once for a cold start. Metrics go to out, the log to logs.
 func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(context.Context, events.SQSEvent) (events.SQSEventResponse, error), error) {
-	cfg, err := app.Load(environ, app.Functions)
-	if err != nil {
-		return nil, err
-	}
-	cloud, err := app.AWS(ctx)
+	cfg, cloud, err := app.Open(ctx, environ)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ func (r *run) issue() error {
 	if err != nil {
 		return err
 	}
+	r.forgive()
 	if err := r.store(ca, order); err != nil {
 		return err
 	}

@@ -138,12 +138,18 @@ func TestAFailedValidationIsCountedAndBacksOff(t *testing.T) {
 		w.leftOver(t)
 		w.pass(wait)
 	}
-	if w.buckets(t, key(budget.FailedAuthorizations, budget.FailureSubject("0", "a.example"))).TATNanos() == 0 {
-		t.Error("the failures weren't counted")
+	subject := budget.FailureSubject("0", "a.example")
+	for _, limit := range []budget.Name{budget.FailedAuthorizations, budget.ConsecutiveFailures} {
+		if w.buckets(t, key(limit, subject)).TATNanos() == 0 {
+			t.Errorf("%s: the failures weren't counted", limit)
+		}
 	}
 	undo()
 	w.untilIssued(t, "www")
 	w.clean(t, "www")
+	if got := w.buckets(t, key(budget.ConsecutiveFailures, subject)); got.TATNanos() != 0 {
+		t.Errorf("a success didn't end the row of failures: %s", got.TAT)
+	}
 }
 
 func TestABudgetDefersWithoutAskingTheCA(t *testing.T) {

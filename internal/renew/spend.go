@@ -31,7 +31,7 @@ func (r *run) spend() error {
 		next.Attempt, next.Sent, next.IssuedBy, next.Paid = r.iss.Attempt+1, true, r.deadline, datedAtIssue(verdict.Writes)
 		paid, err := r.Issuances.Spend(r.work, next, verdict.Writes, verdict.Conditions)
 		if err == nil {
-			r.iss = paid
+			r.iss, r.failing = paid, failing(verdict.Conditions)
 			return nil
 		}
 		if !errors.Is(err, ErrRaced) {
@@ -143,6 +143,25 @@ func (r *run) countFailures(names []string) {
 	r.move("counting failed authorizations", budget.Keys(needs), func(k budget.Key, b budget.Bucket) budget.Bucket {
 		return budget.Drained(limit[k], b, r.Now(), r.Now())
 	})
+}
+
+// failing lists the buckets of consecutive failures that aren't full.
+func failing(looked []budget.Write) []budget.Key {
+	var keys []budget.Key
+	for _, w := range looked {
+		if w.Key.Limit == budget.ConsecutiveFailures {
+			keys = append(keys, w.Key)
+		}
+	}
+	return keys
+}
+
+// forgive fills the buckets of consecutive failures again: one success ends a row, as at the CA. Where the order was paid for by an earlier
+// invocation they stay as they are, which only errs on the careful side.
+func (r *run) forgive() {
+	if len(r.failing) > 0 {
+		r.move("ending a row of failures", r.failing, func(budget.Key, budget.Bucket) budget.Bucket { return budget.Bucket{} })
+	}
 }
 
 // redate moves the budgets of an order that is carried on by a later invocation than the one that paid: it may now be issued as late as

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/reason"
@@ -133,7 +134,8 @@ type run struct {
 	job     Job
 	cert    inventory.Certificate
 	iss     Issuance
-	current *Stored // what consumers read now; nil where there is nothing
+	current *Stored      // what consumers read now; nil where there is nothing
+	failing []budget.Key // names that failed lately, as the budgets had it when the order was paid for
 	log     *slog.Logger
 }
 

@@ -31,12 +31,12 @@ func showMessages(r *run, from messageStore) error {
 		if err != nil {
 			return fmt.Errorf("reading the refused messages: %w", err)
 		}
-		all = append(all, refusedMessage{ID: m.ID, At: m.At.UTC(), Reason: m.Reason, Message: m.Message, Body: m.Body})
+		all = append(all, refusedMessage{ID: m.ID, At: m.At.UTC().Truncate(time.Second), Reason: m.Reason, Message: m.Message, Body: m.Body})
 		rows = append(rows, table.Row{moment(m.At), m.Reason, m.Message, m.Body})
 	}
 	if err := r.print(all, table.Row{"at", "reason", "message", "body"}, rows); err != nil {
 		return err
 	}
-	r.say("%d messages were refused in the last 14 days", len(all))
+	r.say("messages refused in the last 14 days: %d", len(all))
 	return nil
 }

@@ -110,6 +110,8 @@ func state(c inventory.Certificate, now time.Time) string {
 	switch {
 	case c.Status.Issuance != "" && c.Status.Due.After(now) && !c.Status.Due.Equal(c.Status.NextAttempt):
 		return string(reason.InProgress)
+	case !c.Wanted.Enabled:
+		return string(reason.Disabled)
 	case c.Status.Reason == "":
 		return "new"
 	}

@@ -2,6 +2,7 @@ package failure
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,8 @@ var kept = []witness.Entry{
 	{Name: "cut", Domains: []string{"cut.kept.test"}},
 	{Name: "zone-denied", Domains: []string{"zone-denied.kept.test"}},
 	{Name: "version-denied", Domains: []string{"version-denied.kept.test"}},
+	{Name: "limited", Domains: []string{"limited.kept.test"}},
+	{Name: "paused", Domains: []string{"paused.kept.test"}},
 	{Name: "unproved", Domains: []string{"unproved.kept.test"}},
 }
 
@@ -111,6 +114,81 @@ func TestACAThatIsNotAvailable(t *testing.T) {
 		w.Replaced(t, "busy", "manual", before)
 		if orders := w.OrdersOf(before.Domains...); len(orders) != 2 {
 			t.Errorf("the CA counts %d orders", len(orders))
+		}
+	})
+}
+
+// answerNewOrder makes the CA refuse the next newOrder for a certificate's names.
+func answerNewOrder(t *testing.T, w *witness.World, of witness.Stored, with ca.Verdict) {
+	t.Helper()
+	var once sync.Once
+	t.Cleanup(w.CA.OnBefore(func(r ca.Request) (v ca.Verdict) {
+		if r.Kind == ca.KindNewOrder && slices.Equal(r.Names, of.Domains) {
+			once.Do(func() { v = with })
+		}
+		return v
+	}))
+}
+
+func TestACAThatSaysTooMany(t *testing.T) {
+	w := world
+	w.Watch(t)
+	before := inUse(t, w, "limited")
+	name := before.Domains[0]
+	answerNewOrder(t, w, before, ca.RateLimited(ca.FailedAuthorizations(name), time.Now(), 40*time.Minute))
+	if o := w.Delivered(t, w.Send(t, `{"certificate":"limited","force":true}`)); !o.Acknowledged {
+		t.Errorf("the delivery ended with %+v", o)
+	}
+	failed(t, w, "limited", reason.RateLimited, 40*time.Minute, "too many failed authorizations", before.Serial)
+	if left, burst := leftOf(t, w, "failed-authorizations", "0 "+name); left != 0 || burst != 5 {
+		t.Errorf("%d of %d tokens are left: nothing was learnt", left, burst)
+	}
+	t.Run("it isn't asked again before its time, whoever asks", func(t *testing.T) {
+		requests := len(w.CA.Requests())
+		if o := w.Delivered(t, w.Send(t, `{"certificate":"limited","force":true}`)); !o.Acknowledged {
+			t.Errorf("the delivery ended with %+v", o)
+		}
+		s := w.Status(t, "limited")
+		if s.Reason != reason.Budget || s.Limit != "failed-authorizations" || s.NextAttempt == nil || time.Until(*s.NextAttempt) < 38*time.Minute {
+			t.Errorf("status is %+v", s)
+		}
+		if n := len(w.CA.Requests()) - requests; n != 0 {
+			t.Errorf("the CA got %d requests", n)
+		}
+	})
+	if orders := w.OrdersOf(name); len(orders) != 1 {
+		t.Errorf("the CA counts %d orders", len(orders))
+	}
+}
+
+func TestACAThatPausesTheAccount(t *testing.T) {
+	w := world
+	w.Watch(t)
+	before := inUse(t, w, "paused")
+	const token = "eyJhbGciOiJIUzI1NiJ9.unpause-me"
+	answerNewOrder(t, w, before, ca.Paused("https://ca.test/unpause?jwt="+token, before.Domains...))
+	if o := w.Delivered(t, w.Send(t, `{"certificate":"paused","force":true}`)); !o.Acknowledged {
+		t.Errorf("the delivery ended with %+v", o)
+	}
+	w.AwaitReason(t, "paused", reason.AccountPaused)
+	witness.Await(t, "the event of a pause", func() bool { return w.LastEvent(t, "paused").Kind == event.AccountPaused })
+	if e := w.LastEvent(t, "paused").Detail; strings.Contains(e.Message, token) || e.Reason != reason.AccountPaused {
+		t.Errorf("the event says %+v", e)
+	}
+	w.Certpace(t, "", "status")
+	if strings.Contains(w.Transcript(), token) {
+		t.Error("the link that unpauses the account was printed to whoever reads the log")
+	}
+	s := w.Status(t, "paused")
+	if !strings.Contains(s.Unpause, token) || s.Serial != before.Serial || s.NextAttempt == nil || time.Until(*s.NextAttempt) < 23*time.Hour {
+		t.Errorf("status is %+v", s)
+	}
+	t.Run("somebody who opened the link says so", func(t *testing.T) {
+		w.Certpace(t, "", "reissue", "--force", "paused")
+		w.AwaitIssued(t, "paused", before.Serial)
+		w.Replaced(t, "paused", "manual", before)
+		if s := w.Status(t, "paused"); s.Unpause != "" || s.Failures != 0 {
+			t.Errorf("status is %+v", s)
 		}
 	})
 }

@@ -103,11 +103,11 @@ func points() []point {
 		{name: "after the key was kept safe", aim: written(newSecret, "certpace/pending/"), orders: 1},
 		{name: "before newOrder reached the CA", aim: before(ca.KindNewOrder), orders: 1},
 		{name: "before newOrder's answer came", aim: after(ca.KindNewOrder), orders: 2},
+		{name: "after newOrder's answer came", aim: before(ca.KindAuthorization), orders: 1},
 		{name: "after the values were written", aim: written(zoneChange, "CREATE"), orders: 1},
 		{name: "after a challenge was accepted", aim: after(ca.KindChallenge), orders: 1},
 		{name: "before finalize reached the CA", aim: before(ca.KindFinalize), orders: 1},
 		{name: "before finalize's answer came", aim: after(ca.KindFinalize), orders: 1},
-		{name: "before the certificate's answer came", aim: after(ca.KindCertificate), orders: 1},
 		{name: "after the first version was written", aim: written(newSecret, "TLS certificate"), orders: 1},
 		{name: "after the key was dropped", aim: written(dropSecret, "certpace/pending/"), orders: 1},
 	}

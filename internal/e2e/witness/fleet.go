@@ -76,6 +76,7 @@ type Status struct {
 	NotAfter    *time.Time    `json:"not_after"`
 	RenewAt     *time.Time    `json:"renew_at"`
 	KeyType     string        `json:"key_type"`
+	Unpause     string        `json:"unpause"`
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
 }

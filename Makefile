@@ -17,7 +17,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: lab ## The whole thing on this machine: issue, store, renew, crash, resume (about two minutes)
+demo: lab ## The whole thing on this machine: issue, store, renew, crash, resume (two minutes)
 	@go run ./cmd/demo -lab $(LAB) -python $(PYTHON)
 
 .PHONY: test
@@ -60,8 +60,8 @@ fuzz: ## Fuzz everything that is parsed, 20 s each
 	@scripts/fuzz 20s
 
 .PHONY: bench
-bench: ## Measure; docs/benchmarks.md says what
-	@go test -run '^$$' -bench . -benchtime 2s ./internal/budget ./internal/plan ./internal/store/... ./internal/lab/emulator
+bench: ## Measure the twin, the simulation and the emulator
+	@go test -run '^$$' -bench . -benchtime 2s ./internal/memory ./internal/store/entry ./internal/simulate ./internal/lab/emulator
 
 .PHONY: clean
 clean: ## Remove everything that was built

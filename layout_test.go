@@ -19,7 +19,7 @@ var rows = [][]string{
 	{"internal/job", "internal/event", "internal/bundle"},
 	{"internal/plan", "internal/renew"},
 	{"internal/store/entry"},
-	{"internal/suffix", "internal/metric", "internal/fleetfile", "internal/memory", "internal/ari", "internal/ari/retryafter", "internal/issuer", "internal/dns", "internal/vault", "internal/store", "internal/queue", "internal/bus"},
+	{"internal/suffix", "internal/metric", "internal/fleetfile", "internal/memory", "internal/simulate", "internal/ari", "internal/ari/retryafter", "internal/issuer", "internal/dns", "internal/vault", "internal/store", "internal/queue", "internal/bus"},
 	{"internal/app"},
 	{"internal/app/planning", "internal/app/renewing"},
 	{"internal/app/operator"},

@@ -1,0 +1,69 @@
+package simulate
+
+import (
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+)
+
+// rate is one limit as the CA keeps it: an emission interval and the refill of an empty bucket, in nanoseconds. It is written from the CA's
+// own code (docs/limits.md, section 3) and shares nothing with the planner's arithmetic, which it is there to check.
+type rate struct{ emission, offset int64 }
+
+func newRate(burst, count int64, period time.Duration) rate {
+	emission := int64(period) / count
+	return rate{emission: emission, offset: emission * burst}
+}
+
+// ask is what a bucket answers to one token at now. tat is 0 for a bucket that was never spent from. A denied bucket stays as it is.
+func (r rate) ask(tat, now int64) (newTAT, retryIn int64, allowed bool) {
+	newTAT = max(now, tat) + r.emission
+	slack := now - (newTAT - r.offset)
+	if slack < 0 {
+		return tat, -slack, false
+	}
+	return newTAT, 0, true
+}
+
+const week = 7 * 24 * time.Hour
+
+// production and staging are the published limits (docs/limits.md, section 1), written down again so that a wrong figure on the other side shows.
+func production() map[budget.Name]rate {
+	return map[budget.Name]rate{
+		budget.NewOrdersPerAccount:             newRate(300, 300, 3*time.Hour),
+		budget.CertificatesPerRegisteredDomain: newRate(50, 50, week),
+		budget.CertificatesPerExactSet:         newRate(5, 5, week),
+		budget.FailedAuthorizations:            newRate(5, 5, time.Hour),
+		budget.ConsecutiveFailures:             newRate(1152, 1, 24*time.Hour),
+		budget.NewRegistrationsPerIP:           newRate(10, 10, 3*time.Hour),
+	}
+}
+
+func staging() map[budget.Name]rate {
+	return map[budget.Name]rate{
+		budget.NewOrdersPerAccount:             newRate(1500, 1500, 3*time.Hour),
+		budget.CertificatesPerRegisteredDomain: newRate(30000, 30000, time.Second),
+		budget.CertificatesPerExactSet:         newRate(30000, 30000, week),
+		budget.FailedAuthorizations:            newRate(200, 200, time.Hour),
+		budget.ConsecutiveFailures:             newRate(3600, 3600, 6*time.Hour),
+		budget.NewRegistrationsPerIP:           newRate(50, 50, 3*time.Hour),
+	}
+}
+
+// ratesOf are the limits that a scenario's CA enforces: its set, or what is written out, with the overrides.
+func ratesOf(s Scenario) map[budget.Name]rate {
+	rates := map[budget.Name]rate{}
+	written := s.Overrides
+	switch s.Set {
+	case budget.SetLetsEncrypt:
+		rates = production()
+	case budget.SetLetsEncryptStaging:
+		rates = staging()
+	case "":
+		written = s.Limits
+	}
+	for name, l := range written {
+		rates[name] = newRate(l.Burst, l.Count, l.Period)
+	}
+	return rates
+}

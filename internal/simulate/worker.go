@@ -1,0 +1,253 @@
+package simulate
+
+import (
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// requestTimeout is how long newOrder may take, at most; answer is how long one takes that is refused or answered 503.
+const (
+	requestTimeout = 30 * time.Second
+	answer         = time.Second
+)
+
+// worker carries out letters, one issuance at a time.
+type worker struct {
+	*world
+	free   time.Time // when the next letter can be taken
+	flight *flight   // nil: none is under way
+}
+
+// flight is an issuance under way.
+type flight struct {
+	entry   *entry
+	letter  letter
+	request Request
+	kind    budget.Renewal // as the CA sees it
+	lands   time.Time
+}
+
+// work does everything that happens before to.
+func (w *worker) work(to time.Time) {
+	for {
+		if w.flight != nil {
+			if w.flight.lands.After(to) {
+				return
+			}
+			w.land()
+			continue
+		}
+		at, ok := w.mail.peek()
+		if !ok {
+			return
+		}
+		if at = later(at, w.free); !at.Before(to) {
+			return
+		}
+		w.free = at
+		w.deliver(w.mail.take(), at)
+	}
+}
+
+// deliver carries one letter out as far as its order.
+func (w *worker) deliver(l letter, now time.Time) {
+	e := w.shelf.byName[l.job.Certificate]
+	a := renew.Admit(e.certificate, renew.Job{Job: l.job, SentAt: l.sent}, now)
+	if !a.Do {
+		w.decline(e, a, now)
+		return
+	}
+	r, denied := w.spend(e, now)
+	if denied != nil {
+		w.deferred[reason.Budget]++
+		w.wait(e, l, now, inventory.Status{
+			Failures: e.certificate.Status.Failures, Reason: reason.Budget, NextAttempt: denied.Decision.RetryAt,
+			Limit: string(denied.Denied.Key.Limit), LimitKey: denied.Denied.Key.Subject,
+		})
+		return
+	}
+	e.attempts++
+	if w.dice.roll("unavailable", e.certificate.Name, e.attempts) < w.scenario.Failures.Unavailable {
+		w.free = now.Add(answer)
+		w.fail(e, l, now, reason.CAUnavailable)
+		return
+	}
+	w.order(e, l, r, now)
+}
+
+// decline writes down why nothing is done, as the worker does.
+func (w *worker) decline(e *entry, a renew.Admission, now time.Time) {
+	s := &e.certificate.Status
+	if a.Reason != reason.Backoff {
+		s.Reason, s.Message, s.At = a.Reason, a.Message, now
+	}
+	s.Due, s.Job = a.Until, ""
+	w.shelf.put(e)
+}
+
+// spend pays for an order, or says what denies it. What the CA counts when it issues is dated at the moment at which this order will be issued.
+func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
+	c := e.certificate
+	r := Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
+	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
+	past := budget.Past{}
+	if u := c.InUse; u != nil {
+		past.SetIssued = u.NotBefore
+		if u.CertID != "" {
+			p := predecessor(u)
+			r.Replaces, past.Replaces, past.SameAccount = &p, true, true
+		}
+		if u.Usable(u.Window) {
+			past.WindowStart, past.WindowEnd = u.Window.Start, u.Window.End
+		}
+	}
+	kind, known := budget.Renewed(past, now, received, by)
+	needs := budget.Needs(w.shelf.limits, budget.Order{
+		CA: w.host, Account: c.Shard, Names: r.Names, RegisteredDomains: r.Domains, Renewal: kind, SetKnown: known,
+	})
+	v := budget.Decide(needs, w.shelf.read(budget.Keys(needs)), now, by, received)
+	if !v.Allowed {
+		return r, &v
+	}
+	w.shelf.write(v.Writes)
+	return r, nil
+}
+
+// order sends newOrder.
+func (w *worker) order(e *entry, l letter, r Request, now time.Time) {
+	w.open(now)
+	kind, denied := w.ca.NewOrder(r, now)
+	f := &flight{entry: e, letter: l, request: r, kind: kind, lands: now.Add(w.scenario.Issuance)}
+	w.tally.ordered(now)
+	w.events.write(f.event(eventOrder, now))
+	if denied != nil {
+		w.free = now.Add(answer)
+		w.tally.denied(*denied)
+		w.refused(e, l, *denied, now)
+		return
+	}
+	e.certificate.Status.Issuance = e.certificate.Name
+	e.certificate.Status.Due = f.lands.Add(renew.LeaseMargin)
+	w.shelf.put(e)
+	w.flight, w.free = f, f.lands
+}
+
+// open registers the account before its first order, where the fleet doesn't come with one.
+func (w *worker) open(now time.Time) {
+	if w.account {
+		return
+	}
+	w.account = true
+	w.events.write(Event{T: now, Account: 1, Event: eventAccount, Names: []string{}, IP: address})
+	if d := w.ca.NewAccount(address, now); d != nil {
+		w.tally.summary.Denied++
+	}
+}
+
+// refused does after a 429 what the worker does: it learns, and comes back when it was told to.
+func (w *worker) refused(e *entry, l letter, d Denial, now time.Time) {
+	s := inventory.Status{Failures: e.certificate.Status.Failures + 1, Reason: reason.AccountPaused, NextAttempt: now.Add(24 * time.Hour)}
+	if !d.Paused {
+		after := d.RetryIn.Round(time.Second)
+		s.Reason, s.NextAttempt = reason.RateLimited, now.Add(max(after+time.Second, time.Minute))
+		refusal := budget.Refusal{Limit: d.Limit, Subject: d.Subject, RetryAfter: after}
+		limit, known := w.shelf.limits[d.Limit]
+		if k, ok := refusal.Key(w.host, e.certificate.Shard, e.certificate.Wanted.Domains); ok && known {
+			w.shelf.buckets[k] = budget.Stricter(w.shelf.buckets[k], budget.Learn(limit, now, after))
+		}
+	}
+	w.wait(e, l, now, s)
+}
+
+// land ends the issuance under way.
+func (w *worker) land() {
+	f := w.flight
+	w.flight = nil
+	failing, passing := w.validate(f)
+	now := f.lands
+	if len(passing) > 0 {
+		w.events.write(Event{T: now, Account: 1, Event: eventAuthOK, Names: passing, Cert: f.entry.certificate.Name})
+		for _, n := range passing {
+			w.ca.Pass(1, n)
+		}
+	}
+	if len(failing) == 0 {
+		w.issued(f)
+		return
+	}
+	w.events.write(Event{T: now, Account: 1, Event: eventAuthFailed, Names: failing, Cert: f.entry.certificate.Name})
+	for _, n := range failing {
+		w.ca.Fail(1, n, now)
+	}
+	needs := budget.FailureNeeds(w.shelf.limits, w.host, f.entry.certificate.Shard, failing)
+	for _, n := range needs {
+		w.shelf.buckets[n.Key] = budget.Drained(n.Limit, w.shelf.buckets[n.Key], now, now)
+	}
+	w.fail(f.entry, f.letter, now, reason.ValidationFailed)
+}
+
+// validate says which names the CA finds: none of a broken certificate's, and by chance one less.
+func (w *worker) validate(f *flight) (failing, passing []string) {
+	names, b, e := f.request.Names, w.scenario.Broken, f.entry
+	if since := f.lands.Sub(w.scenario.Start); e.broken && since >= b.From && since < b.From+b.For {
+		return names, nil
+	}
+	if w.dice.roll("validation", e.certificate.Name, e.attempts) >= w.scenario.Failures.Validation {
+		return nil, names
+	}
+	at := int(w.dice.roll("name", e.certificate.Name, e.attempts) * float64(len(names)))
+	failing = names[at : at+1]
+	return failing, append(append([]string{}, names[:at]...), names[at+1:]...)
+}
+
+// issued stores what the CA issued.
+func (w *worker) issued(f *flight) {
+	e, now := f.entry, f.lands
+	w.ca.Issue(f.request, now)
+	w.events.write(f.event(eventIssued, now))
+	w.tally.issued(e, now)
+	u := e.issued(now, now.Add(w.scenario.CA.Lifetime))
+	w.suggest(e, u)
+	e.ends = u.NotAfter
+	e.certificate.InUse = u
+	e.certificate.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: now, Due: e.certificate.Need().At}
+	w.tally.inUse(e)
+	w.shelf.put(e)
+}
+
+// fail writes a failure down: the next attempt is a backoff away.
+func (w *worker) fail(e *entry, l letter, now time.Time, why reason.Reason) {
+	n := e.certificate.Status.Failures + 1
+	w.wait(e, l, now, inventory.Status{Failures: n, Reason: why, NextAttempt: now.Add(inventory.Backoff(n))})
+}
+
+// wait ends an attempt that issued nothing. What is soon enough comes back by its letter, everything else by the table.
+func (w *worker) wait(e *entry, l letter, now time.Time, s inventory.Status) {
+	s.At, s.Due = now, s.NextAttempt
+	e.certificate.Status = s
+	w.shelf.put(e)
+	if pause := max(s.NextAttempt.Sub(now), time.Second); pause <= renew.SoonEnough {
+		l.visible = now.Add(pause)
+		w.mail.put(l)
+	}
+}
+
+// event is what the CA sees of a flight.
+func (f *flight) event(kind string, at time.Time) Event {
+	e := Event{T: at, Account: f.request.Account, Event: kind, Names: f.request.Names, Renewal: f.kind, Cert: f.entry.certificate.Name}
+	if f.kind == budget.ARI {
+		e.ReplacesNotBefore, e.ReplacesNotAfter = &f.request.Replaces.NotBefore, &f.request.Replaces.NotAfter
+	}
+	return e
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -3,6 +3,7 @@ package renew
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
@@ -18,6 +19,9 @@ func (r *run) order(ca CA) (Order, error) {
 	}
 	r.ordering.Lock()
 	defer r.ordering.Unlock()
+	if err := r.offTheHour(); err != nil {
+		return Order{}, err
+	}
 	r.iss.Account = ca.Account()
 	r.iss.Replaces = r.replaces(ca)
 	order, err := r.attempt(ca)
@@ -31,6 +35,15 @@ func (r *run) order(ca CA) (Order, error) {
 	}
 	r.iss.OrderURL, r.iss.Sent, r.iss.Hold = order.URL, false, order.Expires
 	return order, r.progress()
+}
+
+// offTheHour lets second 0 of an hour pass: every CA is at its busiest then (docs/limits.md, section 4). The planner starts nothing there, but a
+// worker that runs behind may get there.
+func (r *run) offTheHour() error {
+	if now := r.Now(); now.Minute() == 0 && now.Second() == 0 {
+		return r.Sleep(r.work, time.Second)
+	}
+	return nil
 }
 
 // preflight finds every name's zone before anything is spent.

@@ -325,3 +325,15 @@ func TestAWishOutlivesItsMessage(t *testing.T) {
 		t.Errorf("%+v, %+v", r, w.certificate(t, "www").Status)
 	}
 }
+
+func TestNothingIsOrderedAtSecondZeroOfAnHour(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.pass(30*time.Minute + 400*time.Millisecond) // 10:00:00.4
+	var at time.Time
+	defer w.during("NewOrder", func() { at = w.clock() })()
+	w.untilIssued(t, "www")
+	if at.Minute() != 0 || at.Second() != 1 {
+		t.Errorf("ordered at %s", at)
+	}
+}

@@ -198,6 +198,38 @@ func TestABacklogIsReadAgainOnlyWhenItsTurnComes(t *testing.T) {
 	}
 }
 
+func TestTheMostUrgentGetsTheOnlySlot(t *testing.T) {
+	soon, late := inUse("z-soon", now.Add(-2*day)), inUse("a-late", now.Add(-day))
+	asked := inUse("y-asked", now.Add(20*day))
+	asked.Status.Asked = &inventory.Asked{Reason: "manual", At: now}
+	for name, tc := range map[string]struct {
+		fleet []inventory.Certificate
+		first string
+	}{
+		"the one that ends first":                 {[]inventory.Certificate{late, soon}, "z-soon"},
+		"the one that somebody asked for by name": {[]inventory.Certificate{late, soon, asked}, "y-asked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := input(tc.fleet...)
+			in.Pace = plan.Pace{PerIssuance: tick, AtLeast: 1}
+			for _, o := range plan.Decide(in).Outcomes {
+				if (o.Job != nil) != (o.Certificate.Name == tc.first) {
+					t.Errorf("%s: %s", o.Certificate.Name, o.Certificate.Status.Reason)
+				}
+			}
+		})
+	}
+}
+
+func TestJobsAreAsFarApartAsTheWorkerNeeds(t *testing.T) {
+	in := input(fresh("a"), fresh("b"), fresh("c"))
+	for i, o := range plan.Decide(in).Outcomes {
+		if want := now.Add(time.Duration(i) * in.Pace.PerIssuance); !o.Start.Equal(want) {
+			t.Errorf("%s starts at %s, want %s", o.Certificate.Name, o.Start, want)
+		}
+	}
+}
+
 func TestNothingStartsAtSecondZeroOfAnHour(t *testing.T) {
 	in := input(inUse("www", now.Add(30*time.Minute)))
 	in.Now = now.Add(29 * time.Minute) // the moment is exactly 10:00:00

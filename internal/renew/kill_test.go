@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
@@ -262,6 +264,70 @@ func TestATableFromTheMiddleOfAnIssuanceReissuesNothing(t *testing.T) {
 	r := w.deliver("three", scheduled("www"))[0]
 	if !r.Done || r.Issued || len(w.ca.orders) != 1 || w.ca.finalized != 1 {
 		t.Errorf("%+v, %d orders, %d certificates", r, len(w.ca.orders), w.ca.finalized)
+	}
+	w.leftOver(t)
+}
+
+func TestAfterAFailureTheNextDeliveryNeedNotWaitForTheLease(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "Accept"), failed
+	if r := w.deliver("one", scheduled("www"))[0]; r.Done || r.Again != time.Minute {
+		t.Fatalf("%+v", r)
+	}
+	w.pass(time.Minute)
+	if r := w.deliver("two", scheduled("www"))[0]; !r.Issued || len(w.ca.orders) != 1 {
+		t.Errorf("%+v, %d orders", r, len(w.ca.orders))
+	}
+}
+
+func TestAnOrderThatIsCarriedOnLaterIsDatedAnew(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "Accept"), killAfter
+	w.deliver("one", scheduled("www"))
+	w.dead, w.at = false, 0
+	w.pass(20 * time.Minute)
+	deadline := w.now.Add(15 * time.Minute)
+	if r := w.deliver("two", scheduled("www"))[0]; !r.Issued {
+		t.Fatalf("%+v", r)
+	}
+	limits := budget.LetsEncrypt()
+	for _, k := range []budget.Key{
+		key(budget.CertificatesPerRegisteredDomain, "a.example"), key(budget.CertificatesPerExactSet, budget.SetHash([]string{"a.example"})),
+	} {
+		if got, want := w.buckets(t, k).TAT, deadline.Add(limits[k.Limit].Emission()); !got.Equal(want) {
+			t.Errorf("%s: TAT %s, want %s", k.Limit, got, want)
+		}
+	}
+}
+
+func TestAKilledOrderIsNotHandedToAnotherCertificateOfTheSet(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "ec", "a.example")
+	w.want(t, "rsa", "a.example")
+	w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "Accept"), killAfter
+	w.deliver("one", scheduled("ec"))
+	w.dead, w.at = false, 0
+	w.pass(20 * time.Minute) // the lease has ended, the order is still there to be finished with ec's key
+	if r := w.deliver("two", scheduled("rsa"))[0]; r.Issued || r.Reason != reason.InProgress || len(w.ca.orders) != 1 {
+		t.Errorf("%+v, %d orders", r, len(w.ca.orders))
+	}
+	w.untilIssued(t, "ec")
+	w.untilIssued(t, "rsa")
+	w.leftOver(t)
+}
+
+func TestWhatTheVaultReadsBackIsVerifiedBeforeItIsPromoted(t *testing.T) {
+	w := issued(t, "a.example")
+	before := w.vault.current["www"].Bundle.Serial
+	w.vault.readBack = func(b bundle.Bundle) bundle.Bundle {
+		b.PrivateKey = w.vault.current["www"].Bundle.PrivateKey // a key that isn't the new certificate's
+		return b
+	}
+	w.deliver("two", manual("www", w.now, false))
+	if s := w.certificate(t, "www").Status; s.Reason != reason.BadCertificate || w.vault.current["www"].Bundle.Serial != before {
+		t.Errorf("%+v, in use %s, was %s", s, w.vault.current["www"].Bundle.Serial, before)
 	}
 	w.leftOver(t)
 }

@@ -279,6 +279,7 @@ func (w *world) DropKey(_ context.Context, i renew.Issuance) error {
 type vault struct {
 	*world
 	current, staged map[string]renew.Stored
+	readBack        func(bundle.Bundle) bundle.Bundle // what Stage reads back; nil for what was written
 }
 
 func (v *vault) Current(_ context.Context, name string) (s renew.Stored, err error) {
@@ -296,6 +297,9 @@ func (v *vault) Stage(_ context.Context, i renew.Issuance, b bundle.Bundle) (s r
 	err = v.do("Stage", func() error {
 		if had, ok := v.staged[i.ID]; ok && had.Bundle.Serial != b.Serial {
 			return fmt.Errorf("one issuance staged two certificates, %s and %s", had.Bundle.Serial, b.Serial)
+		}
+		if v.readBack != nil {
+			b = v.readBack(b)
 		}
 		s = renew.Stored{Bundle: b, SecretARN: "arn:" + i.Certificate, VersionID: i.ID}
 		v.staged[i.ID] = s

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/inventory"
@@ -46,7 +47,7 @@ func (r *run) obtain(ca CA) (Order, error) {
 		return Order{}, r.giveUp(a)
 	}
 	r.log.Warn("the order is no more, making a new one", "order", r.iss.OrderURL, "cause", err.Error())
-	r.iss.OrderURL, r.iss.Finalized, r.iss.Sent = "", false, false
+	r.iss.OrderURL, r.iss.Finalized, r.iss.Sent, r.iss.IssuedAt = "", false, false, time.Time{}
 	if err := r.progress(); err != nil {
 		return Order{}, err
 	}

@@ -223,8 +223,12 @@ func TestAnOrderWhoseKeyIsLostIsReplaced(t *testing.T) {
 	for _, call := range []string{"NewOrder", "Accept", "Finalize", "Download"} {
 		t.Run("after "+call, func(t *testing.T) {
 			w := lostKey(t, call)
+			lost := w.now
 			w.untilIssued(t, "www")
 			w.clean(t, "www")
+			if at := w.certificate(t, "www").InUse.IssuedAt; at.Before(lost) {
+				t.Errorf("issued at %s, which is when the lost one was", at)
+			}
 		})
 	}
 }

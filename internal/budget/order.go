@@ -1,6 +1,10 @@
 package budget
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // Order is what decides about the budgets of one ACME order.
 type Order struct {
@@ -40,6 +44,11 @@ type Need struct {
 	Limit Limit
 	Mode  Mode
 	Keep  int64 // tokens that must remain after a Take, for somebody else; see KeepShare
+}
+
+// Refused says in words that d denied the need: the limit, what it counts, and when it has room.
+func (n Need) Refused(d Decision) string {
+	return fmt.Sprintf("no room in %s of %s before %s", n.Key.Limit, n.Key.Subject, d.RetryAt.UTC().Format(time.RFC3339))
 }
 
 // Needs lists the buckets that o meets, in the order of Names and then of their subjects. Limits that are absent from l, or that

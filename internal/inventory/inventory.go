@@ -126,11 +126,14 @@ type Certificate struct {
 	Rev    int64 // the table's version of this entry: every write is conditional on it; 0 where it isn't stored yet
 }
 
+// SameNames says whether what is in use is for exactly the names that are wanted; both are sorted and distinct.
+func (u InUse) SameNames(w Wanted) bool { return slices.Equal(u.Domains, w.Domains) }
+
 // Changed says whether what is in use no longer is what is wanted. The old version stays in use until the new one is there.
 func (c Certificate) Changed() bool {
 	if c.InUse == nil {
 		return false
 	}
-	return !slices.Equal(c.Wanted.Domains, c.InUse.Domains) || c.Wanted.KeyType != c.InUse.KeyType ||
+	return !c.InUse.SameNames(c.Wanted) || c.Wanted.KeyType != c.InUse.KeyType ||
 		c.Wanted.Directory != c.InUse.Directory || c.Wanted.Profile != c.InUse.Profile
 }

@@ -57,14 +57,6 @@ type Outcome struct {
 // Plan is the decision: one outcome for each certificate of the input, the most urgent first.
 type Plan struct {
 	Outcomes []Outcome
-	Denials  []Denial // budgets that had no room, one for each deferred certificate
-}
-
-// Denial is a certificate that a budget defers.
-type Denial struct {
-	Certificate string
-	Need        budget.Need
-	RetryAt     time.Time
 }
 
 // Decide makes the plan.
@@ -73,15 +65,15 @@ func Decide(in Input) Plan {
 	for k, b := range in.Have {
 		d.have[k] = b
 	}
-	for _, c := range urgent(in.Certificates, in.Now) {
+	for _, c := range urgent(in.Certificates) {
 		d.outcomes = append(d.outcomes, d.decide(c))
 	}
 	d.spread()
-	return Plan{Outcomes: d.outcomes, Denials: d.denials}
+	return Plan{Outcomes: d.outcomes}
 }
 
 // urgent sorts by what matters: asked for by name first, then what is already under way, then the earliest deadline; names break ties.
-func urgent(cs []inventory.Certificate, now time.Time) []inventory.Certificate {
+func urgent(cs []inventory.Certificate) []inventory.Certificate {
 	cs = slices.Clone(cs)
 	slices.SortFunc(cs, func(a, b inventory.Certificate) int {
 		return cmp.Or(rank(a)-rank(b), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.Name, b.Name))
@@ -106,7 +98,6 @@ type decider struct {
 	free     int                          // slots of the worker in this tick
 	waiting  int                          // certificates that found none
 	outcomes []Outcome
-	denials  []Denial
 }
 
 // decide answers for one certificate: the first of these that applies.

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -39,7 +38,7 @@ func past(c inventory.Certificate) budget.Past {
 	if u.Usable(u.Window) {
 		p.WindowStart, p.WindowEnd = u.Window.Start, u.Window.End
 	}
-	if budget.SetHash(u.Domains) == budget.SetHash(c.Wanted.Domains) {
+	if u.SameNames(c.Wanted) {
 		p.SetIssued = u.NotBefore
 	}
 	return p
@@ -56,9 +55,7 @@ func (d *decider) reserve(c inventory.Certificate, at time.Time) (o Outcome, ok 
 	}
 	verdict := budget.Decide(needs, d.have, at, at, at)
 	if !verdict.Allowed {
-		n, retry := verdict.Denied, verdict.Decision.RetryAt
-		d.denials = append(d.denials, Denial{Certificate: c.Name, Need: n, RetryAt: retry})
-		return d.deferred(c, n, retry, fmt.Sprintf("no room in %s of %s before %s", n.Key.Limit, n.Key.Subject, stamp(retry))), false
+		return d.deferred(c, verdict.Denied, verdict.Decision.RetryAt, verdict.Denied.Refused(verdict.Decision)), false
 	}
 	for _, w := range verdict.Writes {
 		d.have[w.Key] = w.New

@@ -136,10 +136,7 @@ func (r *run) abandon(ctx context.Context, key string) error {
 		return err
 	}
 	r.log.Info("giving up an issuance that is no longer wanted", "names", r.iss.Wanted.Domains)
-	if err := r.sweep(); err != nil {
-		return err
-	}
-	return r.close(ctx, r.cert)
+	return r.end()
 }
 
 // declinedError carries an admission that was refused after all.

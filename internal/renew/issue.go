@@ -70,13 +70,18 @@ func (r *run) resume(ca CA) (Order, error) {
 // giveUp ends an issuance that isn't needed any more, and says why.
 func (r *run) giveUp(a Admission) error {
 	r.log.Info("the issuance is no longer needed", "reason", a.Reason)
-	if err := r.sweep(); err != nil {
-		return err
-	}
-	if err := r.close(r.work, r.cert); err != nil {
+	if err := r.end(); err != nil {
 		return err
 	}
 	return &declinedError{a}
+}
+
+// end closes an issuance that comes to nothing, and leaves nothing of it.
+func (r *run) end() error {
+	if err := r.sweep(); err != nil {
+		return err
+	}
+	return r.close(r.work, r.cert)
 }
 
 func (r *run) obtainNew(ca CA) (Order, error) {

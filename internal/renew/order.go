@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
-	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
 )
 
@@ -110,14 +109,10 @@ func (r *run) past() budget.Past {
 	if u.Usable(u.Window) {
 		p.WindowStart, p.WindowEnd = u.Window.Start, u.Window.End
 	}
-	if sameSet(*u, r.iss.Wanted) {
+	if u.SameNames(r.iss.Wanted) {
 		p.SetIssued = u.NotBefore
 	}
 	return p
-}
-
-func sameSet(u inventory.InUse, w inventory.Wanted) bool {
-	return budget.SetHash(u.Domains) == budget.SetHash(w.Domains)
 }
 
 // deferred is a budget that has no room.
@@ -127,7 +122,7 @@ type deferred struct {
 }
 
 func (d *deferred) Error() string {
-	return fmt.Sprintf("no room in %s of %s before %s", d.need.Key.Limit, d.need.Key.Subject, stamp(d.decision.RetryAt))
+	return d.need.Refused(d.decision)
 }
 
 func refused(r reason.Reason, format string, args ...any) error {

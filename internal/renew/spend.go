@@ -19,26 +19,43 @@ const spendTries = 5
 // spend pays for one attempt: all buckets of the order and the attempt itself in one transaction, dated at the last moment at which this
 // invocation could still see the order issued. Nothing is sent unless it succeeded.
 func (r *run) spend() error {
-	for range spendTries {
+	return r.contend("spending the budgets of the order", func() (Issuance, error) {
 		verdict, err := r.decide()
 		if err != nil {
-			return err
+			return Issuance{}, err
 		}
 		if !verdict.Allowed {
-			return &deferred{verdict.Denied, verdict.Decision}
+			return Issuance{}, &deferred{verdict.Denied, verdict.Decision}
 		}
 		next := r.iss
 		next.Attempt, next.Sent, next.IssuedBy, next.Paid = r.iss.Attempt+1, true, r.deadline, datedAtIssue(verdict.Writes)
-		paid, err := r.Issuances.Spend(r.work, next, verdict.Writes, verdict.Conditions)
+		r.failing = failing(verdict.Conditions)
+		return r.pay(next, verdict.Writes, verdict.Conditions)
+	})
+}
+
+// pay writes the issuance and its budgets in one transaction.
+func (r *run) pay(next Issuance, writes, conditions []budget.Write) (Issuance, error) {
+	i, err := r.Issuances.Spend(r.work, next, writes, conditions)
+	if err != nil {
+		return Issuance{}, fmt.Errorf("moving the budgets of the order: %w", err)
+	}
+	return i, nil
+}
+
+// contend carries out a transaction of the issuance with budgets, each time with what it then finds, until nobody else was faster.
+func (r *run) contend(doing string, transact func() (Issuance, error)) error {
+	for range spendTries {
+		i, err := transact()
 		if err == nil {
-			r.iss, r.failing = paid, failing(verdict.Conditions)
+			r.iss = i
 			return nil
 		}
 		if !errors.Is(err, ErrRaced) {
-			return fmt.Errorf("spending the budgets of the order: %w", err)
+			return err
 		}
 	}
-	return Fail(Later, reason.StorageFailed, fmt.Errorf("spending the budgets of the order: %w, %d times in a row", ErrRaced, spendTries))
+	return Fail(Later, reason.StorageFailed, fmt.Errorf("%s: %w, %d times in a row", doing, ErrRaced, spendTries))
 }
 
 // datedAtIssue lists the buckets that count what is issued; the others count what is asked for.
@@ -174,23 +191,15 @@ func (r *run) redate() error {
 	if err != nil {
 		return err
 	}
-	for range spendTries {
+	return r.contend("dating the budgets of the order anew", func() (Issuance, error) {
 		have, err := r.Budgets.Buckets(r.work, r.iss.Paid)
 		if err != nil {
-			return fmt.Errorf("reading the budgets of the order: %w", err)
+			return Issuance{}, fmt.Errorf("reading the budgets of the order: %w", err)
 		}
 		next := r.iss
 		next.IssuedBy = r.deadline
-		paid, err := r.Issuances.Spend(r.work, next, redated(limits, have, r.iss, r.deadline), nil)
-		if err == nil {
-			r.iss = paid
-			return nil
-		}
-		if !errors.Is(err, ErrRaced) {
-			return fmt.Errorf("dating the budgets of the order anew: %w", err)
-		}
-	}
-	return Fail(Later, reason.StorageFailed, fmt.Errorf("dating the budgets of the order anew: %w, %d times in a row", ErrRaced, spendTries))
+		return r.pay(next, redated(limits, have, r.iss, r.deadline), nil)
+	})
 }
 
 func redated(limits budget.Limits, have map[budget.Key]budget.Bucket, i Issuance, to time.Time) []budget.Write {

@@ -50,29 +50,24 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
 	}
 }
 
-// Tick is the schedule's input.
-type Tick struct {
-	Length time.Duration
-}
-
-// ParseTick reads {"tick":"15m"}; without a tick it is the longest one.
-func ParseTick(input []byte) (Tick, error) {
+// ParseTick reads the schedule's input, {"tick":"15m"}; without a tick it is the longest one.
+func ParseTick(input []byte) (time.Duration, error) {
 	var in struct {
 		Tick string `json:"tick"`
 	}
 	d := json.NewDecoder(bytes.NewReader(input))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
-		return Tick{}, fmt.Errorf(`reading the schedule's input: %w; send {"tick":"15m"}`, err)
+		return 0, fmt.Errorf(`reading the schedule's input: %w; send {"tick":"15m"}`, err)
 	}
 	if in.Tick == "" {
-		return Tick{plan.LongestTick}, nil
+		return plan.LongestTick, nil
 	}
 	length, err := time.ParseDuration(in.Tick)
 	if err != nil {
-		return Tick{}, fmt.Errorf("tick: %.40q is not a duration such as 15m", in.Tick)
+		return 0, fmt.Errorf("tick: %.40q is not a duration such as 15m", in.Tick)
 	}
-	return Tick{length}, plan.CheckTick(length)
+	return length, plan.CheckTick(length)
 }
 
 // Handler makes the function's handler, once for a cold start. Metrics go to out, the log to logs.
@@ -93,7 +88,7 @@ func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(c
 		if err != nil {
 			return plan.Summary{}, err
 		}
-		summary, err := planner.Tick(ctx, tick.Length)
+		summary, err := planner.Tick(ctx, tick)
 		count(metrics, summary, err)
 		return summary, err
 	}, nil

@@ -116,12 +116,20 @@ type Asked struct {
 	Force  bool      `json:"force,omitempty"`
 }
 
+// Booking is a certificate's place in the calendar of renewals, which keeps a fleet that was issued together from being renewed together.
+type Booking struct {
+	Serial string    `json:"serial"` // of what was in use when it was booked: a place for another one is no longer good
+	Hour   time.Time `json:"hour"`   // the clock hour that counts it, UTC; zero where the renewal was overdue and none does
+	Rate   int64     `json:"rate"`   // what the certificate adds to the fleet's mean, in renewals per thousand million hours
+}
+
 // Certificate is one entry of the fleet.
 type Certificate struct {
 	Name   string
 	Shard  string
 	Wanted Wanted
 	InUse  *InUse // nil until the first one is stored
+	Booked *Booking
 	Status Status
 	Rev    int64 // the table's version of this entry: every write is conditional on it; 0 where it isn't stored yet
 }

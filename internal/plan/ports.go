@@ -20,6 +20,85 @@ type Fleet interface {
 	SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error)
 }
 
+// Hour is a clock hour: whole hours since 1970-01-01T00:00:00Z.
+type Hour int64
+
+// HourOf is the clock hour that a moment lies in.
+func HourOf(t time.Time) Hour { return Hour(t.Unix() / 3600) }
+
+// Time is the hour's first moment, UTC.
+func (h Hour) Time() time.Time { return time.Unix(int64(h)*3600, 0).UTC() }
+
+// Load is what is booked for one clock hour.
+type Load struct {
+	Count int   // renewals
+	Rate  int64 // sum of their bookings' rates
+}
+
+// Placement is a certificate's entry together with its new place in the calendar, which is the entry's Booked.
+type Placement struct {
+	Certificate inventory.Certificate
+	Leaves      *inventory.Booking // the place that it gives up; nil for none
+	Watch       *Watch             // what the CA is asked about it from now on; nil leaves that as it is
+}
+
+// Calendar counts renewals by clock hour.
+type Calendar interface {
+	// Hours reads the load of every clock hour from that of from on; an hour without any is left out.
+	Hours(ctx context.Context, shard string, from time.Time) (map[Hour]Load, error)
+	// Book writes entries as SaveCertificates does, each in one transaction with what its place changes in the calendar and with its
+	// watch, so that the calendar always counts exactly what is booked. A booking without an hour counts nowhere.
+	Book(ctx context.Context, shard string, ps []Placement) (conflicts []string, err error)
+}
+
+// Watch is what a CA is asked about one certificate in use (RFC 9773). There is one for each certificate's name.
+type Watch struct {
+	Certificate string            `json:"certificate"`
+	CertID      string            `json:"ari_cert_id"`
+	Directory   string            `json:"acme_directory"`
+	Issuer      string            `json:"issuer"`    // RFC 2253
+	NotAfter    time.Time         `json:"not_after"` // nobody is asked after it
+	Window      *inventory.Window `json:"window,omitempty"`
+	Asked       time.Time         `json:"asked"`              // when the CA last answered
+	Next        time.Time         `json:"next"`               // when it is to be asked next; zero: never again
+	Failures    int               `json:"failures,omitempty"` // in a row
+}
+
+// Watches is the list of what CAs are asked about, in the order in which it is due.
+type Watches interface {
+	// Watches lists those with from ≤ Next < to, the earliest first, at most limit. It costs what it returns, and may lag a moment
+	// behind writes.
+	Watches(ctx context.Context, shard string, from, to time.Time, limit int) ([]Watch, error)
+	// SaveWatches writes them, whatever is there. One that is never asked again leaves the list.
+	SaveWatches(ctx context.Context, shard string, ws []Watch) error
+}
+
+// Notes is what the planner remembers from one tick to the next beside the plan itself. Losing them costs time and no certificate.
+type Notes struct {
+	Raised map[string]time.Time `json:"raised,omitempty"` // issuers (RFC 2253) of which a window moved into the past, and when: all of theirs are asked about
+	Calm   time.Time            `json:"calm"`             // until then CAs are asked at the low rate only, because one was overloaded
+	Cursor string               `json:"cursor,omitempty"` // where the reconcile slice goes on; empty: at the beginning
+}
+
+// Notebook keeps the planner's notes.
+type Notebook interface {
+	Notes(ctx context.Context, shard string) (Notes, error) // empty where there are none
+	SaveNotes(ctx context.Context, shard string, n Notes) error
+}
+
+// Slices reads the fleet piece by piece, without the index.
+type Slices interface {
+	// Slice looks at about limit items of the table from a cursor on, the empty one for the beginning, and returns the certificates
+	// among them and where to go on; the empty cursor when that was the end.
+	Slice(ctx context.Context, shard, cursor string, limit int) (cs []inventory.Certificate, next string, err error)
+}
+
+// Worker tells what the worker gets done.
+type Worker interface {
+	// WorkerPace is the time that one issuance takes it, as last measured on a full batch; 0 where it never was.
+	WorkerPace(ctx context.Context, shard string) (time.Duration, error)
+}
+
 // Budgets is the store of buckets, only read here: the worker spends.
 type Budgets interface {
 	// Buckets reads buckets in one go; a key without an entry is full and is left out. Entries that can't be understood are in
@@ -27,6 +106,12 @@ type Budgets interface {
 	ReadBuckets(ctx context.Context, keys []budget.Key) (have map[budget.Key]budget.Bucket, corrupt map[budget.Key]error, err error)
 	// Limits are the limits in force at a CA: its set, and what the operator overrode.
 	Limits(ctx context.Context, directory string) (budget.Limits, error)
+}
+
+// Sets remembers when exact sets of names were last issued, to whichever certificate.
+type Sets interface {
+	// SetsIssued reads the moments by the sets' hashes (budget.SetHash); a set that wasn't issued in budget.SetMemory may be left out.
+	SetsIssued(ctx context.Context, ca string, hashes []string) (map[string]time.Time, error)
 }
 
 // Message is a job and how long the queue keeps it back (whole seconds, at most 900).
@@ -39,6 +124,12 @@ type Message struct {
 type Queue interface {
 	// Send puts messages on the queue. It returns the jobs that were not accepted; an error means that none is known to be.
 	Send(ctx context.Context, messages []Message) (rejected []job.Job, err error)
+}
+
+// Backlog tells how far the worker is behind.
+type Backlog interface {
+	// Waiting is about how many messages wait to be delivered; those that are still kept back, or are being carried out, don't count.
+	Waiting(ctx context.Context) (int, error)
 }
 
 // Bus carries events out.

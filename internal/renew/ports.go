@@ -59,6 +59,15 @@ type Budgets interface {
 	Limits(ctx context.Context, directory string) (budget.Limits, error)
 }
 
+// Sets remembers when exact sets of names were last issued at a CA, to whichever certificate: an order for one of them is a renewal there.
+type Sets interface {
+	// SetsIssued reads the moments by the sets' hashes (budget.SetHash), strongly consistent; a set that wasn't issued in
+	// budget.SetMemory may be left out.
+	SetsIssued(ctx context.Context, ca string, hashes []string) (map[string]time.Time, error)
+	// RememberSet writes one down; an earlier moment than what is known changes nothing.
+	RememberSet(ctx context.Context, ca, hash string, issued time.Time) error
+}
+
 // WorkerLease lets one invocation at a time speak to the CA for a shard.
 type WorkerLease interface {
 	// AcquireWorker takes the lease until a moment, with a fence that grows with each owner. Taking what one owns already

@@ -19,19 +19,20 @@ const writers = 16
 // certificateRecord is an inventory.Certificate with the names of its attributes. The two convert into each other, so a new field there
 // doesn't compile until it has a name here.
 type certificateRecord struct {
-	Name   string           `json:"name"`
-	Shard  string           `json:"shard"`
-	Wanted inventory.Wanted `json:"wanted"`
-	InUse  *inventory.InUse `json:"in_use,omitempty"`
-	Status inventory.Status `json:"status"`
-	Rev    int64            `json:"rev"`
+	Name   string             `json:"name"`
+	Shard  string             `json:"shard"`
+	Wanted inventory.Wanted   `json:"wanted"`
+	InUse  *inventory.InUse   `json:"in_use,omitempty"`
+	Booked *inventory.Booking `json:"booked,omitempty"`
+	Status inventory.Status   `json:"status"`
+	Rev    int64              `json:"rev"`
 }
 
 // attrStatus is the map of a record whose members are attributes of the item itself: they are what one looks for in a list.
 const attrStatus = "status"
 
 // certificateFields are the attributes of a certificate's item that don't belong to its status.
-var certificateFields = map[string]bool{"name": true, "shard": true, "wanted": true, "in_use": true, "rev": true}
+var certificateFields = map[string]bool{"name": true, "shard": true, "wanted": true, "in_use": true, "booked": true, "rev": true}
 
 // Certificate loads one entry, strongly consistent. Errors: renew.ErrUnknown where there is none; entry.Corrupt.
 func (s *Store) Certificate(ctx context.Context, name string) (inventory.Certificate, error) {

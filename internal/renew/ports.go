@@ -73,8 +73,9 @@ type WorkerLease interface {
 	// AcquireWorker takes the lease until a moment, with a fence that grows with each owner. Taking what one owns already
 	// succeeds. Errors: *Held.
 	AcquireWorker(ctx context.Context, shard, owner string, now, until time.Time) (fence int64, err error)
-	// ReleaseWorker gives it back; it is no error if it was lost meanwhile.
-	ReleaseWorker(ctx context.Context, shard, owner string, fence int64) error
+	// ReleaseWorker gives it back, with the time that one issuance took as measured on a full batch, 0 where it wasn't measured; the
+	// planner goes by that. It is no error if the lease was lost meanwhile; its pace is then lost too.
+	ReleaseWorker(ctx context.Context, shard, owner string, fence int64, pace time.Duration) error
 }
 
 // Accounts opens the worker's account at a CA.

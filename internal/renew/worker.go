@@ -92,11 +92,29 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	if err != nil {
 		return w.handBack(deliveries, err)
 	}
-	defer w.releaseWorker(ctx, owner, fence)
+	var pace time.Duration
+	defer func() { w.releaseWorker(ctx, owner, fence, pace) }()
 	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
 	defer cancel()
 	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
-	return b.run(ctx, deliveries)
+	began := w.Now()
+	results := b.run(ctx, deliveries)
+	pace = w.pace(results, w.Now().Sub(began))
+	return results
+}
+
+// pace is the time that one issuance took. Only a full batch that was all issued tells: a smaller one waits for the DNS as long as a full one,
+// and a job that was declined or failed takes another time.
+func (w *Worker) pace(results []Result, took time.Duration) time.Duration {
+	if w.AtOnce <= 0 || len(results) < w.AtOnce {
+		return 0
+	}
+	for _, r := range results {
+		if !r.Issued {
+			return 0
+		}
+	}
+	return took / time.Duration(len(results))
 }
 
 // margin is what is kept free before a deadline: of a short invocation no more than a tenth, or nothing would be left to work in.
@@ -120,10 +138,10 @@ func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
 }
 
 // releaseWorker gives the lease back also when the invocation's own context is over.
-func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64) {
+func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64, pace time.Duration) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if err := w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence); err != nil {
+	if err := w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence, pace); err != nil {
 		w.Log.Warn("releasing the worker's lease; it ends by itself", "cause", err.Error())
 	}
 }

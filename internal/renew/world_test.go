@@ -46,6 +46,7 @@ const (
 // process that died has no more effect on anything: its calls fail and do nothing, as if it had never made them.
 type world struct {
 	mu     sync.Mutex
+	acting sync.Mutex // the jobs of a batch may call side by side
 	now    time.Time
 	calls  []string
 	at     int // the call that meets its fate, from 1
@@ -58,13 +59,14 @@ type world struct {
 	keys   map[string]crypto.Signer
 	events []event.Event
 	broken map[string]error // by call name: what it answers, always
+	atOnce int              // jobs side by side
 
 	skipped   string       // the call that only says that it was done
 	interrupt func(string) // told of every call but the table's
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, broken: map[string]error{}}
+	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), atOnce: 1, zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, broken: map[string]error{}}
 	w.table.Now = w.clock
 	w.table.Fault = func(op string, _ ...any) memory.Verdict {
 		switch before, after := w.meet(op); {
@@ -136,6 +138,8 @@ func (w *world) do(name string, act func() error) error {
 	if name == w.skipped {
 		return after
 	}
+	w.acting.Lock()
+	defer w.acting.Unlock()
 	if err := act(); err != nil {
 		return err
 	}
@@ -149,7 +153,7 @@ func (w *world) worker() *renew.Worker {
 			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{
-			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Margin: 10 * time.Second, AtOnce: 1, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			RegisteredDomains: func([]string) []string { return []string{"a.example"} },
 			Sleep:             func(_ context.Context, d time.Duration) error { w.pass(d); return nil },
 		},
@@ -202,7 +206,10 @@ func scheduled(name string) renew.Job {
 // The ports that are small.
 
 func (w *world) OpenAccount(ctx context.Context, _, _ string, allow func(context.Context) error) (renew.CA, error) {
-	if w.ca.registered {
+	w.acting.Lock()
+	registered := w.ca.registered
+	w.acting.Unlock()
+	if registered {
 		return w.ca, w.do("OpenAccount", func() error { return nil })
 	}
 	if err := allow(ctx); err != nil {
@@ -251,24 +258,25 @@ func (w zones) Remove(_ context.Context, rs []renew.Record) error {
 	})
 }
 
-func (w *world) StageKey(_ context.Context, i renew.Issuance, key crypto.Signer) (crypto.Signer, error) {
-	err := w.do("StageKey", func() error {
+func (w *world) StageKey(_ context.Context, i renew.Issuance, key crypto.Signer) (staged crypto.Signer, err error) {
+	err = w.do("StageKey", func() error {
 		if w.keys[i.ID] == nil {
 			w.keys[i.ID] = key
 		}
+		staged = w.keys[i.ID]
 		return nil
 	})
-	return w.keys[i.ID], err
+	return staged, err
 }
 
-func (w *world) StagedKey(_ context.Context, i renew.Issuance) (crypto.Signer, error) {
-	err := w.do("StagedKey", func() error {
-		if w.keys[i.ID] == nil {
+func (w *world) StagedKey(_ context.Context, i renew.Issuance) (staged crypto.Signer, err error) {
+	err = w.do("StagedKey", func() error {
+		if staged = w.keys[i.ID]; staged == nil {
 			return renew.ErrNoKey
 		}
 		return nil
 	})
-	return w.keys[i.ID], err
+	return staged, err
 }
 
 func (w *world) DropKey(_ context.Context, i renew.Issuance) error {

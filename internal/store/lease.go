@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store/entry"
@@ -45,25 +42,36 @@ func (s *Store) AcquireWorker(ctx context.Context, shard, owner string, now, unt
 	return 0, contended(doing)
 }
 
-// ReleaseWorker gives the lease back, fence and all; it is no error if it was lost meanwhile.
-func (s *Store) ReleaseWorker(ctx context.Context, shard, owner string, fence int64) error {
+// ReleaseWorker gives the lease back, fence and all, and keeps the pace that its owner measured, 0 for none; it is no error if the lease was
+// lost meanwhile.
+func (s *Store) ReleaseWorker(ctx context.Context, shard, owner string, fence int64, pace time.Duration) error {
+	const doing = "giving the worker's lease back"
 	pk := partition(s.home(shard), kindWorker)
-	err := persist(ctx, owner, func() error {
-		_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: &s.table, Key: item{attrKey: text(pk)},
-			UpdateExpression:         aws.String("SET #rev = #rev + :one, #owner = :nobody REMOVE #until"),
-			ConditionExpression:      aws.String("#owner = :owner AND #fence = :fence"),
-			ExpressionAttributeNames: map[string]string{"#rev": "rev", "#owner": "owner", "#until": "until", "#fence": "fence"},
-			ExpressionAttributeValues: map[string]types.AttributeValue{
-				":one": number(1), ":nobody": text(""), ":owner": text(owner), ":fence": number(fence),
-			},
-		})
-		return err
-	})
-	if _, no := refused(err); no {
+	old, err := s.lease(ctx, pk)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	released, ours := old.Release(owner, fence, pace)
+	if !ours { // lost, or given back already by a call whose answer was lost
 		return nil
 	}
-	return failure(ctx, "giving the worker's lease back", err)
+	next := leaseRecord{Lease: released, Rev: old.Rev + 1}
+	it, err := encode(next)
+	if err != nil {
+		return err
+	}
+	f := frame{pk: pk, token: entry.Token(next)}
+	err = s.put(ctx, doing, s.conditional(f.wrap(it), ofRev(old.Rev)), renew.ErrLost)
+	if isLost(err) {
+		return nil
+	}
+	return err
+}
+
+// WorkerPace is the time that one issuance takes the worker, as last measured on a full batch; 0 where it never was.
+func (s *Store) WorkerPace(ctx context.Context, shard string) (time.Duration, error) {
+	l, err := s.lease(ctx, partition(s.home(shard), kindWorker))
+	return l.Pace, err
 }
 
 // lease reads the lease; one that isn't there is the zero record.

@@ -101,7 +101,7 @@ func TestWhatTheConsoleShows(t *testing.T) {
 		c, err := r.Store.SaveCertificate(t.Context(), c)
 		r.ok(err)
 		want := map[string]string{
-			"due_pk": r.Shard + "#certificate", "due_at": millis(c.Status.Due), "name": "www", "shard": r.Shard, "rev": "1", "wanted": "M", "in_use": "M",
+			"due_pk": r.Shard + "#certificate", "due_at": millis(c.Status.Due), "name": "www", "shard": r.Shard, "rev": "1", "wanted": "M", "in_use": "M", "booked": "M",
 			"due": stamp(c.Status.Due), "job": "j1", "start": stamp(r.Now), "failures": "2", "reason": "budget", "message": "wartet · 待つ",
 			"limit": "new-orders-per-account", "limit_key": "0", "at": stamp(r.Now), "next_attempt": stamp(r.Now.Add(time.Hour)), "asked": "M",
 		}
@@ -162,14 +162,14 @@ func TestWhatTheConsoleShowsOfBudgets(t *testing.T) {
 }
 
 func TestWhatTheConsoleShowsOfTheRest(t *testing.T) {
-	t.Run("a lease shows whose it is, and no owner once it is given back", func(t *testing.T) {
+	t.Run("a lease shows whose it is, and no owner but the pace once it is given back", func(t *testing.T) {
 		r := newRig(t)
 		until := r.Now.Add(time.Minute)
 		fence, err := r.Store.AcquireWorker(t.Context(), r.Shard, "me", r.Now, until)
 		r.ok(err)
 		r.shows(r.Shard+"#worker", map[string]string{"owner": "me", "until": stamp(until), "fence": fmt.Sprint(fence), "rev": "1"})
-		r.ok(r.Store.ReleaseWorker(t.Context(), r.Shard, "me", fence))
-		r.shows(r.Shard+"#worker", map[string]string{"owner": "", "fence": fmt.Sprint(fence), "rev": "2"})
+		r.ok(r.Store.ReleaseWorker(t.Context(), r.Shard, "me", fence, 3*time.Second))
+		r.shows(r.Shard+"#worker", map[string]string{"owner": "", "fence": fmt.Sprint(fence), "rev": "2", "pace": "3000000000"})
 	})
 	t.Run("limits and messages", func(t *testing.T) {
 		r := newRig(t)
@@ -223,7 +223,7 @@ func TestNoStatusFieldHidesAnAttribute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, taken := range []string{"pk", "schema", "write", "due_pk", "due_at", "expires", "name", "shard", "wanted", "in_use", "rev", "status"} {
+	for _, taken := range []string{"pk", "schema", "write", "due_pk", "due_at", "expires", "name", "shard", "wanted", "in_use", "booked", "rev", "status"} {
 		if slices.Contains(slices.Collect(maps.Keys(status)), taken) {
 			t.Errorf("%s is both the status's and the item's", taken)
 		}

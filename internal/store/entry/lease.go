@@ -12,6 +12,8 @@ type Lease struct {
 	Owner string    `json:"owner"` // empty: given back
 	Until time.Time `json:"until"`
 	Fence int64     `json:"fence"` // the last owner's
+
+	Pace time.Duration `json:"pace,omitempty"` // what one issuance takes the worker, in nanoseconds; 0: never measured
 }
 
 // Take is what the lease becomes when owner takes it at now. Whoever has it keeps the fence. Errors: *renew.Held.
@@ -27,4 +29,24 @@ func (l Lease) Take(owner string, now, until time.Time) (Lease, error) {
 	}
 	l.Until = Copy(until)
 	return l, nil
+}
+
+// Release is what the lease becomes when owner gives it back, with the pace that it measured, 0 for none; ok is false where it isn't the
+// owner's any more.
+func (l Lease) Release(owner string, fence int64, pace time.Duration) (next Lease, ok bool) {
+	if owner == "" || l.Owner != owner || l.Fence != fence {
+		return l, false
+	}
+	return Lease{Fence: l.Fence, Pace: smoothed(l.Pace, pace)}, true
+}
+
+// smoothed is a pace with one more sample: each weighs a quarter, so that one odd batch doesn't change the plan and four do.
+func smoothed(old, sample time.Duration) time.Duration {
+	switch {
+	case sample <= 0:
+		return old
+	case old == 0:
+		return sample
+	}
+	return old + (sample-old)/4
 }

@@ -109,8 +109,14 @@ var lostAnswers = all(
 			fence, err = w.Store.AcquireWorker(w.ctx(), w.Shard, "me", w.Now, w.Now.Add(time.Hour))
 			return err
 		})
-		w.answerless(n, func() error { return w.Store.ReleaseWorker(w.ctx(), w.Shard, "me", fence) })
+		w.answerless(n, func() error { return w.Store.ReleaseWorker(w.ctx(), w.Shard, "me", fence, 0) })
 		w.same("the next owner's fence", w.acquire("you", w.Now, w.Now.Add(time.Hour)), fence+1)
+	}),
+	twice("a pace is counted once", func(w world, n int) {
+		w.ok(w.Store.ReleaseWorker(w.ctx(), w.Shard, "me", w.acquire("me", w.Now, w.Now.Add(time.Hour)), 8*time.Second))
+		fence := w.acquire("me", w.Now, w.Now.Add(time.Hour))
+		w.answerless(n, func() error { return w.Store.ReleaseWorker(w.ctx(), w.Shard, "me", fence, 4*time.Second) })
+		w.same("the pace", w.pace(), 7*time.Second)
 	}),
 	twice("limits are set once", func(w world, n int) {
 		set := entry.LimitSet{Name: budget.SetNone}

@@ -205,7 +205,7 @@ func (m *machine) acquire(t *rapid.T) {
 func (m *machine) release(t *rapid.T) {
 	owner, fence := rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "owner"), m.m.lease.fence-int64(rapid.IntRange(0, 1).Draw(t, "old"))
 	m.m.release(owner, fence)
-	m.run(t, fine, func() (any, error) { return nil, m.b.Store.ReleaseWorker(m.ctx.Context(), m.b.Shard, owner, fence) })
+	m.run(t, fine, func() (any, error) { return nil, m.b.Store.ReleaseWorker(m.ctx.Context(), m.b.Shard, owner, fence, 0) })
 }
 
 // lookBack compares all that is stored at the end of a walk.

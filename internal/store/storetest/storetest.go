@@ -41,6 +41,7 @@ type Store interface {
 	renew.WorkerLease
 	plan.Fleet
 	plan.Budgets
+	plan.Worker
 	Operator
 }
 

@@ -33,6 +33,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 			Account: "https://ca.example/acct/1", Profile: "classic", SecretARN: "arn:aws:secretsmanager:x", VersionID: "v1",
 			Window: &inventory.Window{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}, RenewAt: now.Add(90 * time.Minute),
 		},
+		Booked: &inventory.Booking{Serial: "0a", Hour: now.Add(time.Hour), Rate: 694_444},
 		Status: inventory.Status{
 			Due: now.Add(90*time.Minute + 123456789), Job: "j1", Start: now, Issuance: "", Failures: 2, Reason: reason.Budget,
 			Message: "wartet · 待つ", Limit: "new-orders-per-account", LimitKey: "0", At: now, NextAttempt: now.Add(time.Hour),

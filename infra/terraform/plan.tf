@@ -60,6 +60,12 @@ resource "aws_iam_role_policy" "plan" {
     Version = "2012-10-17"
     Statement = [
       local.table_statement,
+      {
+        Sid      = "Slices"
+        Effect   = "Allow"
+        Action   = "dynamodb:Scan"
+        Resource = aws_dynamodb_table.inventory.arn
+      },
       local.events_statement,
       {
         Sid      = "Jobs"

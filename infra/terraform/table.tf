@@ -45,8 +45,8 @@ resource "aws_dynamodb_table" "inventory" {
 
 locals {
   # The same for both functions. A transaction needs no action of its own: it needs those of its parts. BatchWriteItem is
-  # missing on purpose, as it can't carry a condition, and no write here goes without one; DeleteItem, as what is over expires; and
-  # Scan, as only the command line reads everything.
+  # missing on purpose, as it can't carry a condition, and no write here that matters goes without one; DeleteItem, as what is over
+  # expires. Scan is the planner's alone: it looks through the table slice by slice.
   table_statement = {
     Sid    = "Table"
     Effect = "Allow"

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -105,6 +106,29 @@ func (s *Store) EachCertificate(ctx context.Context) iter.Seq2[inventory.Certifi
 	})
 }
 
+// Slice looks at limit certificates from a cursor on, the empty one for the beginning, and returns those of the shard and where to go on; the
+// empty cursor when that was the end. Those that can't be understood are left out.
+func (s *Store) Slice(ctx context.Context, shard, cursor string, limit int) (cs []inventory.Certificate, next string, err error) {
+	err = s.do(ctx, "Slice", func() error {
+		from, _ := strconv.Atoi(cursor) // one that isn't ours begins anew
+		from = min(max(from, 0), len(s.stored))
+		to := min(from+max(limit, 1), len(s.stored))
+		for _, h := range s.stored[from:to] {
+			if h.certificate.Shard == s.home(shard) && h.damage == nil {
+				cs = append(cs, entry.Copy(h.certificate))
+			}
+		}
+		if to < len(s.stored) {
+			next = strconv.Itoa(to)
+		}
+		return nil
+	}, shard, cursor, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	return cs, next, nil
+}
+
 // DamageCertificate makes an entry one that can't be understood.
 func (s *Store) DamageCertificate(name string) {
 	s.mu.Lock()
@@ -141,31 +165,29 @@ func (s *Store) next(c inventory.Certificate) inventory.Certificate {
 
 // savable says whether next may be written: over the Rev before, or over itself.
 func (s *Store) savable(next inventory.Certificate) error {
-	var rev int64
 	h := s.certificates[place{next.Shard, next.Name}]
-	if h != nil {
-		rev = h.certificate.Rev
-	}
-	if rev == next.Rev-1 || h != nil && reflect.DeepEqual(h.certificate, next) {
+	if h.rev() == next.Rev-1 || h != nil && h.token == "" && reflect.DeepEqual(h.certificate, next) {
 		return nil
 	}
 	return fmt.Errorf("saving %s: %w", next.Name, renew.ErrConflict)
 }
 
-func (s *Store) set(next inventory.Certificate) {
+func (s *Store) set(next inventory.Certificate) *held {
 	p := place{next.Shard, next.Name}
 	h := s.certificates[p]
 	if h == nil {
 		h = &held{index: -1}
 		s.certificates[p] = h
+		s.stored = append(s.stored, h)
 	}
-	h.certificate, h.damage = next, nil
+	h.certificate, h.token, h.damage = next, "", nil
 	list := s.due[next.Shard]
 	if list == nil {
 		list = &dueList{}
 		s.due[next.Shard] = list
 	}
 	list.place(h)
+	return h
 }
 
 // listing runs through what snapshot finds when it is asked for the first value; what can't be understood comes first.

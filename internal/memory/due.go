@@ -11,8 +11,17 @@ import (
 // held is a certificate as it is kept.
 type held struct {
 	certificate inventory.Certificate
-	damage      error // why it can't be understood; nil for what can
-	index       int   // in its shard's dueList; -1 where it isn't due
+	token       string // of the booking that wrote it last; empty where another write did
+	damage      error  // why it can't be understood; nil for what can
+	index       int    // in its shard's dueList; -1 where it isn't due
+}
+
+// rev is the revision that is kept; 0 where nothing is.
+func (h *held) rev() int64 {
+	if h == nil {
+		return 0
+	}
+	return h.certificate.Rev
 }
 
 func (h *held) before(o *held) bool {

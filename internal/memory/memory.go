@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store/entry"
@@ -48,7 +49,12 @@ type Store struct {
 
 	mu           sync.Mutex
 	certificates map[place]*held
-	due          map[string]*dueList // by shard
+	stored       []*held                            // the certificates, in the order in which they came
+	due          map[string]*dueList                // by shard
+	calendar     map[string]map[plan.Hour]plan.Load // by shard
+	watches      map[string]*agenda                 // by shard
+	notes        map[string]plan.Notes              // by shard
+	sets         map[set]time.Time
 	issuances    map[place]*slot
 	leases       map[string]entry.Lease // by shard
 	buckets      map[budget.Key]budget.Bucket
@@ -65,6 +71,7 @@ func New(shard string) *Store {
 	return &Store{
 		Now: time.Now, shard: shard,
 		certificates: map[place]*held{}, due: map[string]*dueList{}, issuances: map[place]*slot{}, leases: map[string]entry.Lease{},
+		calendar: map[string]map[plan.Hour]plan.Load{}, watches: map[string]*agenda{}, notes: map[string]plan.Notes{}, sets: map[set]time.Time{},
 		buckets: map[budget.Key]budget.Bucket{}, limits: map[string]LimitSet{}, messages: map[string]MessageRecord{}, broken: map[budget.Key]bool{},
 	}
 }

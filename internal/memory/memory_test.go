@@ -12,6 +12,7 @@ import (
 var writes = map[string]bool{
 	"SaveCertificate": true, "SaveCertificates": true, "Claim": true, "Progress": true, "Spend": true, "Close": true,
 	"MoveBuckets": true, "AcquireWorker": true, "ReleaseWorker": true, "SetLimits": true, "RecordMessage": true,
+	"Book": true, "SaveWatches": true, "SaveNotes": true, "RememberSet": true,
 }
 
 func backend(*testing.T) storetest.Backend {
@@ -35,3 +36,5 @@ func backend(*testing.T) storetest.Backend {
 func TestStore(t *testing.T) { storetest.Run(t, backend) }
 
 func TestStoreAnswersAsTheModelSays(t *testing.T) { storetest.Walk(t, backend) }
+
+func TestTheCalendarCountsWhatIsBooked(t *testing.T) { storetest.Book(t, backend) }

@@ -50,7 +50,7 @@ func (s *Store) Certificate(ctx context.Context, name string) (inventory.Certifi
 // Rev. A repeat of a write that landed succeeds. Errors: renew.ErrConflict.
 func (s *Store) SaveCertificate(ctx context.Context, c inventory.Certificate) (inventory.Certificate, error) {
 	next := s.nextCertificate(c)
-	put, err := s.certificatePut(next)
+	put, err := s.certificatePut(next, entry.Token(certificateRecord(next)))
 	if err != nil {
 		return inventory.Certificate{}, err
 	}
@@ -97,7 +97,7 @@ func (s *Store) nextCertificate(c inventory.Certificate) inventory.Certificate {
 }
 
 // certificatePut writes next on condition that the entry is of the Rev before.
-func (s *Store) certificatePut(next inventory.Certificate) (*types.Put, error) {
+func (s *Store) certificatePut(next inventory.Certificate, token string) (*types.Put, error) {
 	it, err := encode(certificateRecord(next))
 	if err != nil {
 		return nil, err
@@ -108,8 +108,7 @@ func (s *Store) certificatePut(next inventory.Certificate) (*types.Put, error) {
 	delete(it, attrStatus)
 	f := frame{
 		pk:  itemKey(next.Shard, kindCertificate, next.Name),
-		due: partition(next.Shard, kindCertificate), dueAt: next.Status.Due,
-		token: entry.Token(certificateRecord(next)),
+		due: partition(next.Shard, kindCertificate), dueAt: next.Status.Due, token: token,
 	}
 	return s.conditional(f.wrap(it), ofRev(next.Rev-1)), nil
 }

@@ -109,7 +109,7 @@ func (s *Store) Close(ctx context.Context, i renew.Issuance, c inventory.Certifi
 
 // commitWith writes an entry and its certificate together, in this order.
 func (s *Store) commitWith(ctx context.Context, doing, seed string, put *types.Put, next inventory.Certificate) (failed []int, err error) {
-	certificate, err := s.certificatePut(next)
+	certificate, err := s.certificatePut(next, entry.Token(certificateRecord(next)))
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store"
@@ -28,6 +29,7 @@ type scripted struct {
 	batch func(*dynamodb.BatchGetItemInput) (*dynamodb.BatchGetItemOutput, error)
 	put   func(*dynamodb.PutItemInput) error
 	tx    func(*dynamodb.TransactWriteItemsInput) error
+	scan  func(*dynamodb.ScanInput) (*dynamodb.ScanOutput, error)
 }
 
 func (s *scripted) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error) {
@@ -69,9 +71,12 @@ func (s *scripted) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamod
 	return nil, errors.New("unexpected")
 }
 
-func (s *scripted) Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
-	s.t.Error("Scan wasn't expected")
-	return nil, errors.New("unexpected")
+func (s *scripted) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	if s.scan == nil {
+		s.t.Error("Scan wasn't expected")
+		return nil, errors.New("unexpected")
+	}
+	return s.scan(in)
 }
 
 func (s *scripted) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
@@ -242,4 +247,57 @@ func TestUnprocessedKeysAreAskedForAgain(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestASliceCostsWhatItLooksAt(t *testing.T) {
+	var asked *dynamodb.ScanInput
+	last := item{"pk": text("0#bucket#x")}
+	s := store.New(&scripted{t: t, scan: func(in *dynamodb.ScanInput) (*dynamodb.ScanOutput, error) {
+		asked = in
+		return &dynamodb.ScanOutput{LastEvaluatedKey: last}, nil
+	}}, "table", "0")
+	_, next, err := s.Slice(t.Context(), "0", "", 500)
+	if err != nil || *asked.Limit != 500 || asked.ExclusiveStartKey != nil || aws.ToBool(asked.ConsistentRead) {
+		t.Errorf("asked for %+v: %v", asked, err)
+	}
+	last = nil
+	_, end, err := s.Slice(t.Context(), "0", next, 0)
+	if err != nil || end != "" || *asked.Limit != 1 || asked.ExclusiveStartKey["pk"].(*types.AttributeValueMemberS).Value != "0#bucket#x" {
+		t.Errorf("went on to %q, asked for %+v: %v", end, asked, err)
+	}
+}
+
+func TestATransactionOfBookings(t *testing.T) {
+	var sizes []int
+	s := store.New(&scripted{t: t, tx: func(in *dynamodb.TransactWriteItemsInput) error {
+		touched := map[string]bool{}
+		for _, a := range in.TransactItems {
+			pk := func() types.AttributeValue {
+				if a.Put != nil {
+					return a.Put.Item["pk"]
+				}
+				return a.Update.Key["pk"]
+			}().(*types.AttributeValueMemberS).Value
+			if touched[pk] {
+				t.Errorf("%s is touched twice", pk)
+			}
+			touched[pk] = true
+		}
+		sizes = append(sizes, len(in.TransactItems))
+		return nil
+	}}, "table", "0")
+	var ps []plan.Placement
+	for n := range 27 { // each leaves a day of its own, and goes to another
+		name, at := fmt.Sprint("c", n), time.Unix(0, 0).AddDate(10, 0, 2*n)
+		ps = append(ps, plan.Placement{
+			Certificate: inventory.Certificate{Name: name, Booked: &inventory.Booking{Hour: at}}, Leaves: &inventory.Booking{Hour: at.AddDate(0, 0, 1)},
+			Watch: &plan.Watch{Certificate: name},
+		})
+	}
+	if conflicts, err := s.Book(t.Context(), "0", ps); err != nil || conflicts != nil {
+		t.Fatal(conflicts, err)
+	}
+	if fmt.Sprint(sizes) != "[100 8]" {
+		t.Errorf("transactions of %v", sizes)
+	}
 }

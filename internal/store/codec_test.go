@@ -84,10 +84,12 @@ func FuzzReadAnything(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"name":"a","shard":"0","rev":1,"wanted":{"domains":["a"]},"due":"2026-12-01T00:00:00Z"}`, `{"tat":12}`, `{"tat":"x"}`,
 		`{"tat":1e400}`, `{"closed":true,"fence":1,"key":"k"}`, `{"ca":"x","set":"none","overrides":{"new-orders-per-account":{"burst":1,"count":1,"period":"x"}},"rev":1}`,
+		`{"c00":1,"r00":-5}`, `{"c24":1}`, `{"c-1":"x"}`, `{"ari_cert_id":"a.b","next":"x"}`,
 		`{"owner":"x","until":[[[]]],"fence":{}}`, `{"status":{"x":null}}`, `{"key":"k","certificate":"c","records":[{"domain":"d"}]}`,
 	} {
 		f.Add("0#bucket#ca/new-orders-per-account/0", int64(1), seed)
 	}
+	f.Add("0#calendar#2026-12-01", int64(1), `{"c00":1,"r23":-5}`)
 	f.Fuzz(func(t *testing.T, pk string, schema int64, attributes string) {
 		var raw json.RawMessage = []byte(attributes)
 		it, err := store.Encode(raw)

@@ -43,14 +43,14 @@ func isNoTable(err error) bool {
 	return errors.As(err, &missing)
 }
 
-// errRecorded says that a message was recorded before.
-var errRecorded = errors.New("the message was recorded before")
+// errKnown says that what was to be written down is known already.
+var errKnown = errors.New("it is known already")
 
 func isConflict(err error) bool { return errors.Is(err, renew.ErrConflict) }
 
 func isLost(err error) bool { return errors.Is(err, renew.ErrLost) }
 
-func isRecorded(err error) bool { return errors.Is(err, errRecorded) }
+func isKnown(err error) bool { return errors.Is(err, errKnown) }
 
 func isCorrupt(err error) bool {
 	var c *entry.Corrupt

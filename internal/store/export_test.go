@@ -21,6 +21,10 @@ func ReadAnything(it item) (errs []error) {
 	var c closedRecord
 	var lim limitsRecord
 	errs = append(errs, read(it, &l), read(it, &c))
+	_, err = loadsOf(it)
+	errs = append(errs, err)
+	_, err = watchOf(it)
+	errs = append(errs, err)
 	if err = read(it, &lim); err == nil {
 		_, err = setOf(stringOf(it, attrKey), lim)
 	}

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"github.com/certpace/certpace/internal/inventory"
 )
 
@@ -16,9 +19,18 @@ import (
 // An entry that can't be understood is logged and left out, so that one of them doesn't hold up all others. It is an error
 // only where nothing else was found: then it is no single entry's fault.
 func (s *Store) DueCertificates(ctx context.Context, shard string, by time.Time, limit int) ([]inventory.Certificate, error) {
-	var found []inventory.Certificate
+	w := span{partition: partition(s.home(shard), kindCertificate), from: math.MinInt64, to: by.UnixMilli()}
+	return earliest(ctx, s, w, limit, certificateOf, func(c inventory.Certificate) (time.Time, bool) {
+		return c.Status.Due, !c.Status.Due.After(by)
+	})
+}
+
+// earliest reads a span of the index until it has limit values that belong there; at tells that, and their moments, to the nanosecond.
+// What can't be understood is logged and left out; it is an error only where nothing else was found.
+func earliest[T any](ctx context.Context, s *Store, w span, limit int, of func(item) (T, error), at func(T) (time.Time, bool)) ([]T, error) {
+	var found []T
 	var unread error
-	w := span{partition: partition(s.home(shard), kindCertificate), from: math.MinInt64, to: by.UnixMilli(), page: int32(min(max(limit, 1), 1000))}
+	w.page = int32(min(max(limit, 1), 1000))
 	for it, err := range s.due(ctx, w) {
 		if err != nil {
 			return nil, err
@@ -26,20 +38,55 @@ func (s *Store) DueCertificates(ctx context.Context, shard string, by time.Time,
 		if len(found) >= limit {
 			break
 		}
-		c, err := certificateOf(it)
-		switch {
-		case err != nil:
+		v, err := of(it)
+		if err != nil {
 			s.Log.Error("listing what is due", "cause", err.Error())
 			unread = err
-		case !c.Status.Due.After(by):
-			found = append(found, c)
+		} else if _, belongs := at(v); belongs {
+			found = append(found, v)
 		}
 	}
 	if len(found) == 0 && unread != nil {
 		return nil, unread
 	}
-	slices.SortStableFunc(found, func(a, b inventory.Certificate) int { return a.Status.Due.Compare(b.Status.Due) }) // the index knows milliseconds
+	slices.SortStableFunc(found, func(a, b T) int { // the index knows milliseconds
+		one, _ := at(a)
+		other, _ := at(b)
+		return one.Compare(other)
+	})
 	return found, nil
+}
+
+// Slice looks at about limit items of the table from a cursor on, the empty one for the beginning, and returns the certificates among them
+// and where to go on; the empty cursor when that was the end. It may lag a moment behind writes. A certificate that can't be understood is
+// logged and left out.
+func (s *Store) Slice(ctx context.Context, shard, cursor string, limit int) (cs []inventory.Certificate, next string, err error) {
+	in := &dynamodb.ScanInput{
+		TableName: &s.table, Limit: aws.Int32(int32(min(max(limit, 1), math.MaxInt32))),
+		FilterExpression:          aws.String("begins_with(#k, :k)"),
+		ExpressionAttributeNames:  map[string]string{"#k": attrKey},
+		ExpressionAttributeValues: item{":k": text(partition(s.home(shard), kindCertificate) + "#")},
+	}
+	if cursor != "" {
+		in.ExclusiveStartKey = item{attrKey: text(cursor)}
+	}
+	var out *dynamodb.ScanOutput
+	err = persist(ctx, cursor, func() (err error) {
+		out, err = s.client.Scan(ctx, in)
+		return err
+	})
+	if err != nil {
+		return nil, "", failure(ctx, "reading a slice of the table", err)
+	}
+	for _, it := range out.Items {
+		c, err := certificateOf(it)
+		if err != nil {
+			s.Log.Error("reading a slice of the table", "cause", err.Error())
+			continue
+		}
+		cs = append(cs, c)
+	}
+	return cs, stringOf(out.LastEvaluatedKey, attrKey), nil
 }
 
 // EachCertificate lists the shard's fleet in no particular order, strongly consistent. It reads the whole table, so it is for people, not

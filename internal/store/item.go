@@ -33,6 +33,13 @@ func (f frame) wrap(attributes item) item {
 	return attributes
 }
 
+// split is the frame as an update needs it: the item's key, and the attributes to set.
+func (f frame) split() (key, set item) {
+	set = f.wrap(item{})
+	delete(set, attrKey)
+	return item{attrKey: text(f.pk)}, set
+}
+
 // unwrap takes the frame off and checks that the item is of a schema that this program understands.
 func unwrap(it item) (item, error) {
 	version, err := integer(it, attrSchema)

@@ -16,6 +16,10 @@ const (
 	kindLimits      = "limits"
 	kindMessage     = "message"
 	kindWorker      = "worker"
+	kindCalendar    = "calendar"
+	kindWatch       = "watch"
+	kindNotes       = "notes"
+	kindSet         = "set"
 )
 
 // partition is the hash key of a kind in the due index, and the beginning of its items' keys.

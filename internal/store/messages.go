@@ -23,8 +23,8 @@ func (s *Store) RecordMessage(ctx context.Context, m MessageRecord) error {
 		pk: itemKey(s.shard, kindMessage, m.ID), token: entry.Token(m),
 		due: partition(s.shard, kindMessage), dueAt: m.At, expires: m.At.Add(entry.MessageKept),
 	}
-	err = s.put(ctx, "recording message "+m.ID, s.conditional(f.wrap(it), absent()), errRecorded)
-	if isRecorded(err) {
+	err = s.put(ctx, "recording message "+m.ID, s.conditional(f.wrap(it), absent()), errKnown)
+	if isKnown(err) {
 		return nil
 	}
 	return err

@@ -157,19 +157,12 @@ func (s *Store) moveAction(m move, token string) types.TransactWriteItem {
 
 func (s *Store) moveUpdate(m move, token string) *types.Update {
 	condition, names, values := m.condition()
-	f := m.frame(token).wrap(item{})
-	delete(f, attrKey) // DynamoDB sets it itself
+	key, set := m.frame(token).split()
 	for attribute, tat := range m.set {
-		f[attribute] = number(tat)
-	}
-	var sets []string
-	for n, attribute := range slices.Sorted(maps.Keys(f)) {
-		name, v := "#s"+strconv.Itoa(n), ":s"+strconv.Itoa(n)
-		names[name], values[v] = attribute, f[attribute]
-		sets = append(sets, name+" = "+v)
+		set[attribute] = number(tat)
 	}
 	return &types.Update{
-		TableName: &s.table, Key: item{attrKey: text(m.pk)}, UpdateExpression: aws.String("SET " + strings.Join(sets, ", ")),
+		TableName: &s.table, Key: key, UpdateExpression: aws.String(clause("SET", " = ", "s", set, names, values)),
 		ConditionExpression: aws.String(condition), ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 	}
 }

@@ -3,6 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -27,6 +31,27 @@ func (s *Store) put(ctx context.Context, doing string, p *types.Put, lost error)
 		return fmt.Errorf("%s: %w", doing, lost)
 	}
 	return failure(ctx, doing, err)
+}
+
+// overwrite writes an item, whatever is there.
+func (s *Store) overwrite(ctx context.Context, doing string, it item) error {
+	err := persist(ctx, stringOf(it, attrToken), func() error {
+		_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &s.table, Item: it})
+		return err
+	})
+	return failure(ctx, doing, err)
+}
+
+// clause is a part of an update expression that does the same to many attributes, such as "SET #s0 = :s0, #s1 = :s1". What its
+// placeholders mean is added to names and values; mark tells them apart from those of other clauses.
+func clause(verb, joint, mark string, attributes item, names map[string]string, values item) string {
+	var all []string
+	for n, attribute := range slices.Sorted(maps.Keys(attributes)) {
+		name, v := "#"+mark+strconv.Itoa(n), ":"+mark+strconv.Itoa(n)
+		names[name], values[v] = attribute, attributes[attribute]
+		all = append(all, name+joint+v)
+	}
+	return verb + " " + strings.Join(all, ", ")
 }
 
 // condition is what must hold of an item for it to be written over.

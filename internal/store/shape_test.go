@@ -17,6 +17,7 @@ import (
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store"
@@ -183,6 +184,82 @@ func TestWhatTheConsoleShowsOfTheRest(t *testing.T) {
 	})
 }
 
+func TestWhatTheConsoleShowsOfThePlanner(t *testing.T) {
+	t.Run("a day of the calendar has a count and a rate for each hour, and expires when it is long over", func(t *testing.T) {
+		r := newRig(t)
+		today := r.Now.Truncate(24 * time.Hour)
+		c := storetest.Full("www", r.Shard, r.Now)
+		c.Booked.Hour = today.Add(5*time.Hour + 59*time.Minute)
+		_, err := r.Store.Book(t.Context(), r.Shard, []plan.Placement{{Certificate: c}})
+		r.ok(err)
+		want := map[string]string{
+			"due_pk": r.Shard + "#calendar", "due_at": millis(today), "expires": seconds(today.Add(4 * 24 * time.Hour)), "c05": "1", "r05": "694444",
+		}
+		r.shows(r.Shard+"#calendar#"+today.Format(time.DateOnly), want)
+		left := *c.Booked
+		c.Rev, c.Booked.Hour = 1, today.Add(23*time.Hour)
+		_, err = r.Store.Book(t.Context(), r.Shard, []plan.Placement{{Certificate: c, Leaves: &left}})
+		r.ok(err)
+		want["c05"], want["r05"], want["c23"], want["r23"] = "0", "0", "1", "694444"
+		r.shows(r.Shard+"#calendar#"+today.Format(time.DateOnly), want)
+	})
+	t.Run("a watch is in the index while it is to be asked, and then expires", func(t *testing.T) {
+		r := newRig(t)
+		w := plan.Watch{Certificate: "www", CertID: "a.b", Directory: "https://ca.example/directory", Issuer: "CN=R1", NotAfter: r.Now.Add(time.Hour), Asked: r.Now, Next: r.Now.Add(time.Minute)}
+		want := map[string]string{
+			"due_pk": r.Shard + "#watch", "due_at": millis(w.Next), "certificate": "www", "ari_cert_id": "a.b", "acme_directory": "https://ca.example/directory",
+			"issuer": "CN=R1", "not_after": stamp(w.NotAfter), "asked": stamp(w.Asked), "next": stamp(w.Next),
+		}
+		r.ok(r.Store.SaveWatches(t.Context(), r.Shard, []plan.Watch{w}))
+		r.shows(r.Shard+"#watch#www", want)
+		w.Next = time.Time{}
+		r.ok(r.Store.SaveWatches(t.Context(), r.Shard, []plan.Watch{w}))
+		maps.DeleteFunc(want, func(k, _ string) bool { return k == "next" || k == "due_pk" || k == "due_at" })
+		want["expires"] = seconds(r.Now.Add(30 * 24 * time.Hour))
+		r.shows(r.Shard+"#watch#www", want)
+	})
+	t.Run("notes, and sets of names that were issued", func(t *testing.T) {
+		r := newRig(t)
+		r.ok(r.Store.SaveNotes(t.Context(), r.Shard, plan.Notes{Raised: map[string]time.Time{"CN=R1": r.Now}, Calm: r.Now, Cursor: "c"}))
+		r.shows(r.Shard+"#notes", map[string]string{"raised": "M", "calm": stamp(r.Now), "cursor": "c"})
+		r.ok(r.Store.RememberSet(t.Context(), r.CA, "h", r.Now))
+		r.shows("*#set#"+r.CA+"/h", map[string]string{"ca": r.CA, "hash": "h", "issued": stamp(r.Now), "expires": seconds(r.Now.Add(120 * 24 * time.Hour))})
+	})
+}
+
+func TestWhatThePlannerCanDoWithoutIsLeftOut(t *testing.T) {
+	t.Run("a day of the calendar", func(t *testing.T) {
+		r := newRig(t)
+		c := storetest.Full("www", r.Shard, r.Now)
+		_, err := r.Store.Book(t.Context(), r.Shard, []plan.Placement{{Certificate: c}})
+		r.ok(err)
+		damage(t, r.client, r.Shard+"#calendar#"+c.Booked.Hour.Format(time.DateOnly), "c24", number("1"))
+		hours, err := r.Store.Hours(t.Context(), r.Shard, r.Now)
+		if err != nil || len(hours) != 0 {
+			t.Errorf("got %v, %v", hours, err)
+		}
+	})
+	t.Run("a watch", func(t *testing.T) {
+		r := newRig(t)
+		r.ok(r.Store.SaveWatches(t.Context(), r.Shard, []plan.Watch{{Certificate: "bad", Next: r.Now}, {Certificate: "good", Next: r.Now.Add(time.Minute)}}))
+		damage(t, r.client, r.Shard+"#watch#bad", "by", text("hand"))
+		found, err := r.Store.Watches(t.Context(), r.Shard, r.Now, r.Now.Add(time.Hour), 1)
+		if err != nil || len(found) != 1 || found[0].Certificate != "good" {
+			t.Errorf("got %v, %v", found, err)
+		}
+	})
+	t.Run("a set of names", func(t *testing.T) {
+		r := newRig(t)
+		r.ok(r.Store.RememberSet(t.Context(), r.CA, "bad", r.Now))
+		r.ok(r.Store.RememberSet(t.Context(), r.CA, "good", r.Now))
+		damage(t, r.client, "*#set#"+r.CA+"/bad", "by", text("hand"))
+		issued, err := r.Store.SetsIssued(t.Context(), r.CA, []string{"bad", "good"})
+		if err != nil || len(issued) != 1 || !issued["good"].Equal(r.Now) {
+			t.Errorf("got %v, %v", issued, err)
+		}
+	})
+}
+
 func TestANewerSchemaIsNeverReadAsThisOne(t *testing.T) {
 	r := newRig(t)
 	tat := budget.BucketAt(r.Now.Add(time.Hour).UnixNano())
@@ -196,6 +273,7 @@ func TestANewerSchemaIsNeverReadAsThisOne(t *testing.T) {
 	_, err = r.Store.AcquireWorker(t.Context(), r.Shard, "me", r.Now, r.Now.Add(time.Minute))
 	r.ok(err)
 	r.ok(r.Store.SetLimits(t.Context(), r.CA, entry.LimitSet{Name: budget.SetNone}))
+	r.ok(r.Store.SaveNotes(t.Context(), r.Shard, plan.Notes{Cursor: "c"}))
 	for _, kind := range []struct { // the certificate last: a claim reads it too
 		pk  string
 		use func() error
@@ -203,6 +281,7 @@ func TestANewerSchemaIsNeverReadAsThisOne(t *testing.T) {
 		{r.Shard + "#issuance#k", func() error { _, _, err := r.Store.Claim(t.Context(), claim); return err }},
 		{r.Shard + "#bucket#" + bucket.String(), func() error { _, err := r.Store.Buckets(t.Context(), []budget.Key{bucket}); return err }},
 		{r.Shard + "#worker", func() error { _, err := r.Store.AcquireWorker(t.Context(), r.Shard, "me", r.Now, r.Now); return err }},
+		{r.Shard + "#notes", func() error { _, err := r.Store.Notes(t.Context(), r.Shard); return err }},
 		{"*#limits#" + r.CA, func() error { _, err := r.Store.Limits(t.Context(), entry.DirectoryOf(r.CA)); return err }},
 		{r.Shard + "#certificate#www", func() error { _, err := r.Store.Certificate(t.Context(), "www"); return err }},
 	} {

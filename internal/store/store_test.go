@@ -54,13 +54,23 @@ func damage(t *testing.T, c *dynamodb.Client, pk, attribute string, v types.Attr
 	}
 }
 
-// TestStoreAnswersAsTheModelSays makes few walks, because each step is a request; -rapid.checks asks for more.
 func TestStoreAnswersAsTheModelSays(t *testing.T) {
+	fewWalks(t, "20")
+	storetest.Walk(t, backend)
+}
+
+func TestTheCalendarCountsWhatIsBooked(t *testing.T) {
+	fewWalks(t, "8")
+	storetest.Book(t, backend)
+}
+
+// fewWalks lets a property test make few walks, because each step is a request; -rapid.checks asks for more.
+func fewWalks(t *testing.T, walks string) {
+	t.Helper()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		if err := flag.Set(f.Name, "20"); err != nil {
+		if err := flag.Set(f.Name, walks); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = flag.Set(f.Name, f.DefValue) })
 	}
-	storetest.Walk(t, backend)
 }

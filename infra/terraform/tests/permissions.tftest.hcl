@@ -56,6 +56,7 @@ run "the_planner_touches_the_table_the_queue_the_bus_and_its_log_alone" {
         ["arn:aws:dynamodb:eu-central-1:123456789012:table/certpace", "arn:aws:dynamodb:eu-central-1:123456789012:table/certpace/index/due"],
         ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"],
       ]),
+      jsonencode(["Allow", ["arn:aws:dynamodb:eu-central-1:123456789012:table/certpace"], ["dynamodb:Scan"]]),
       jsonencode(["Allow", ["arn:aws:sqs:eu-central-1:123456789012:certpace-jobs-0"], ["sqs:GetQueueAttributes", "sqs:SendMessage"]]),
       jsonencode(["Allow", ["arn:aws:events:eu-central-1:123456789012:event-bus/certpace"], ["events:PutEvents"]]),
       jsonencode(["Allow", ["arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/certpace-plan:*"], ["logs:CreateLogStream", "logs:PutLogEvents"]]),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store/entry"
@@ -128,6 +129,45 @@ var lostAnswers = all(
 		w.answerless(n, func() error { return w.Store.RecordMessage(w.ctx(), m) })
 		eventually(w, "messages", []entry.MessageRecord{m}, w.recorded)
 	}),
+	twice("a booking counts once, and is no conflict of its own", func(w world, n int) {
+		c := w.booked("www", w.at(3, 500))
+		watch := w.watch("www", time.Minute)
+		w.answerless(n, func() error {
+			p := placed(c, w.at(4, 700))
+			p.Watch = &watch
+			conflicts, err := w.Store.Book(w.ctx(), w.Shard, []plan.Placement{p, placed(unplaced("new", w), w.at(4, 1))})
+			w.same("conflicts", conflicts, []string(nil))
+			return err
+		})
+		w.same("the revision", w.load("www").Rev, c.Rev+1)
+		w.counts(map[int]plan.Load{4: {Count: 2, Rate: 701}})
+	}),
+	twice("watches are written", func(w world, n int) {
+		w.answerless(n, func() error { return w.Store.SaveWatches(w.ctx(), w.Shard, []plan.Watch{w.watch("www", time.Minute)}) })
+		eventually(w, "watches", []string{"www"}, func() []string { return w.watches(0, time.Hour, 10) })
+	}),
+	twice("notes are written", func(w world, n int) {
+		w.answerless(n, func() error { return w.Store.SaveNotes(w.ctx(), w.Shard, plan.Notes{Cursor: "c"}) })
+		w.same("notes", w.notes(), plan.Notes{Cursor: "c"})
+	}),
+	twice("a set is remembered", func(w world, n int) {
+		w.answerless(n, func() error { return w.Store.RememberSet(w.ctx(), w.CA, "one", w.Now) })
+		w.same("issued", w.issued(), map[string]time.Time{"one": w.Now})
+	}),
+	[]scenario{{"a booking whose answer is lost, and whose entry is changed since, is a conflict and counts once", func(w world) {
+		p := placed(w.booked("www", w.at(3, 500)), w.at(4, 700))
+		w.Lose(3)
+		_, err := w.Store.Book(w.ctx(), w.Shard, []plan.Placement{p})
+		w.failsAs("an answer that is lost", err, renew.Later, reason.StorageFailed)
+		w.Lose(0)
+		changed := w.load("www")
+		changed.Status.Message = "changed"
+		w.save(changed)
+		conflicts, err := w.Store.Book(w.ctx(), w.Shard, []plan.Placement{p})
+		w.ok(err)
+		w.same("conflicts", conflicts, []string{"www"})
+		w.counts(map[int]plan.Load{4: {Count: 1, Rate: 700}})
+	}}},
 	[]scenario{{"a bucket whose answer is lost is moved, and a caller who is told so must read again", func(w world) {
 		writes := w.domains(1)
 		w.Lose(1)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/renew"
 )
 
@@ -114,6 +115,31 @@ var races = []scenario{
 			}
 		}
 		w.same("orders that paid for their domain", paid, 1)
+	}},
+	{"of many bookings of one certificate one is made, and counts", func(w world) {
+		c := w.booked("www", w.at(0, 1))
+		w.same("winners", w.race(func(n int) error {
+			p := placed(c, w.at(n+1, 1))
+			conflicts, err := w.Store.Book(w.ctx(), w.Shard, []plan.Placement{p})
+			if conflicts != nil {
+				return renew.ErrConflict
+			}
+			return err
+		}, is(renew.ErrConflict)), 1)
+		eventually(w, "how many are counted", 1, func() int { return len(w.hours()) })
+	}},
+	{"bookings of many at a time all count", func(w world) {
+		w.same("winners", w.race(func(n int) error {
+			_, err := w.Store.Book(w.ctx(), w.Shard, []plan.Placement{placed(unplaced(numbered("c", n), w), w.at(n%2, 1))})
+			return err
+		}, is(nil)), racers)
+		w.counts(map[int]plan.Load{0: {Count: racers / 2, Rate: racers / 2}, 1: {Count: racers / 2, Rate: racers / 2}})
+	}},
+	{"of many moments at which a set was issued the last stays", func(w world) {
+		w.same("winners", w.race(func(n int) error {
+			return w.Store.RememberSet(w.ctx(), w.CA, "one", w.Now.Add(time.Duration(n)*time.Second))
+		}, is(nil)), racers)
+		w.same("issued", w.issued(), map[string]time.Time{"one": w.Now.Add((racers - 1) * time.Second)})
 	}},
 	{"of many moves to the same place one is made", func(w world) {
 		k := w.key(budget.NewOrdersPerAccount, "0")

@@ -39,7 +39,12 @@ type Store interface {
 	renew.Issuances
 	renew.Budgets
 	renew.WorkerLease
+	renew.Sets
 	plan.Fleet
+	plan.Calendar
+	plan.Watches
+	plan.Notebook
+	plan.Slices
 	plan.Budgets
 	plan.Worker
 	Operator
@@ -66,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 	for name, suite := range map[string][]scenario{
 		"certificates": certificates, "due": due, "claims": claims, "progress": progress, "spending": spending, "closing": closing,
 		"worker": worker, "buckets": buckets, "limits": limits, "messages": messages, "lost answers": lostAnswers, "races": races, "corrupt": corrupt,
+		"calendar": calendar, "watches": watches, "notes": notes, "slices": fleetSlices, "sets": sets,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, sc := range suite {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/event"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
@@ -15,12 +16,16 @@ import (
 // DNS proves nothing to anyone, but an issuance that never ends would stand in the way of the next renewal.
 const sweepTries = 3
 
-// finish cleans up after a certificate is current, tells the bus, and closes the issuance. It may run more than once.
+// finish remembers the set of names once its certificate is current, cleans up, tells the bus, and closes the issuance. It may run more
+// than once.
 func (r *run) finish() error {
+	u := r.iss.Result
+	if err := r.remember(u); err != nil {
+		return err
+	}
 	if err := r.sweep(); err != nil {
 		return err
 	}
-	u := r.iss.Result
 	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter), u.RenewAt)
 	if err := r.Bus.Publish(r.work, done); err != nil {
 		r.log.Warn("telling the bus", "cause", err.Error())
@@ -34,6 +39,19 @@ func (r *run) finish() error {
 		}
 		return r.close(r.work, c)
 	})
+}
+
+// remember lets every other certificate of the same names know that the CA has issued them. The CA's own record isn't public: NotBefore is never
+// later than it.
+func (r *run) remember(u *inventory.InUse) error {
+	host, err := r.CAHost(u.Directory)
+	if err != nil {
+		return Fail(Never, reason.Configuration, err)
+	}
+	if err := r.Sets.RememberSet(r.work, host, budget.SetHash(u.Domains), u.NotBefore); err != nil {
+		return fmt.Errorf("remembering when these names were issued: %w", err)
+	}
+	return nil
 }
 
 // fresh repeats a write of the certificate's entry with the entry as it is now, where an operator changed it meanwhile.

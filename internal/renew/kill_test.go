@@ -43,6 +43,9 @@ func (w *world) clean(t *testing.T, name string) {
 	if _, err := w.vault.current[name].Bundle.Encode(); err != nil {
 		t.Fatal(err)
 	}
+	if at := w.setIssued(t, c.InUse.Domains...); !at.Equal(c.InUse.NotBefore) {
+		t.Errorf("the set is remembered as of %s, want %s", at, c.InUse.NotBefore)
+	}
 	w.leftOver(t)
 	if c.Status.Issuance != "" || c.Status.Failures != 0 || !c.Status.Due.Equal(c.InUse.RenewAt) && !c.Status.Due.Equal(c.GuardedUntil()) {
 		t.Errorf("status %+v", c.Status)

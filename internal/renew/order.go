@@ -99,8 +99,26 @@ func (r *run) attempt(ca CA) (Order, error) {
 	return order, nil
 }
 
-// past is what the budgets must know of what this order renews.
-func (r *run) past() budget.Past {
+// past is what the budgets must know of what this order renews. To the CA it is a renewal also where another certificate got the same set of
+// names, so that is asked where what is in use doesn't tell already.
+func (r *run) past(ca string, now time.Time) (budget.Past, error) {
+	p := r.ownPast()
+	if _, known := budget.Renewed(p, now, now, r.deadline); known {
+		return p, nil
+	}
+	hash := budget.SetHash(r.iss.Wanted.Domains)
+	issued, err := r.Sets.SetsIssued(r.work, ca, []string{hash})
+	if err != nil {
+		return budget.Past{}, fmt.Errorf("reading when these names were last issued: %w", err)
+	}
+	if at := issued[hash]; at.After(p.SetIssued) {
+		p.SetIssued = at
+	}
+	return p, nil
+}
+
+// ownPast is what the certificate in use tells.
+func (r *run) ownPast() budget.Past {
 	u := r.cert.InUse
 	if u == nil || u.Directory != r.iss.Wanted.Directory {
 		return budget.Past{}

@@ -77,7 +77,11 @@ func (r *run) decide() (budget.Verdict, error) {
 		return budget.Verdict{}, err
 	}
 	now := r.Now()
-	kind, known := budget.Renewed(r.past(), now, now.Add(requestTimeout), r.deadline)
+	past, err := r.past(host, now)
+	if err != nil {
+		return budget.Verdict{}, err
+	}
+	kind, known := budget.Renewed(past, now, now.Add(requestTimeout), r.deadline)
 	needs := budget.Needs(limits, budget.Order{
 		CA: host, Account: r.Shard, Names: r.iss.Wanted.Domains, RegisteredDomains: r.RegisteredDomains(r.iss.Wanted.Domains),
 		Renewal: kind, SetKnown: known,

@@ -35,6 +35,7 @@ type Ports struct {
 	Certificates Certificates
 	Issuances    Issuances
 	Budgets      Budgets
+	Sets         Sets
 	Lease        WorkerLease
 	Accounts     Accounts
 	DNS          DNS

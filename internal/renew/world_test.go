@@ -149,7 +149,7 @@ func (w *world) do(name string, act func() error) error {
 func (w *world) worker() *renew.Worker {
 	return &renew.Worker{
 		Ports: renew.Ports{
-			Certificates: w.table, Issuances: w.table, Budgets: w.table, Lease: w.table,
+			Certificates: w.table, Issuances: w.table, Budgets: w.table, Sets: w.table, Lease: w.table,
 			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{

@@ -51,7 +51,7 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 	secrets := vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix)
 	return &renew.Worker{
 		Ports: renew.Ports{
-			Certificates: table, Issuances: table, Budgets: table, Lease: table,
+			Certificates: table, Issuances: table, Budgets: table, Sets: table, Lease: table,
 			Accounts: issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Network: network}),
 			DNS: dns.New(dns.Options{
 				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,

@@ -48,7 +48,9 @@ func TestOnTheEmulator(t *testing.T) {
 		if rejected, err := q.Send(ctx, ms); err != nil || len(rejected) > 0 {
 			t.Fatal(rejected, err)
 		}
+		waits(t, q, 11)
 		received := receive(ctx, t, client, *made.QueueUrl, 11)
+		waits(t, q, 0) // what is being carried out, or kept back, doesn't
 		var got []string
 		for _, m := range received {
 			j, err := job.Parse(*m.Body, *m.MessageId)
@@ -75,12 +77,15 @@ func TestOnTheEmulator(t *testing.T) {
 	})
 
 	t.Run("a queue that isn't there names the setting", func(t *testing.T) {
-		_, err := queue.New(client, *made.QueueUrl+"-gone").Send(ctx, messages(1))
+		gone := queue.New(client, *made.QueueUrl+"-gone")
+		_, err := gone.Send(ctx, messages(1))
+		wantFailure(t, err, renew.Never, reason.Configuration, "CERTPACE_QUEUE_URL")
+		_, err = gone.Waiting(ctx)
 		wantFailure(t, err, renew.Never, reason.Configuration, "CERTPACE_QUEUE_URL")
 	})
 
 	t.Run("a denied action is named", func(t *testing.T) {
-		for _, action := range []string{"sqs:SendMessageBatch", "sqs:ChangeMessageVisibility"} {
+		for _, action := range []string{"sqs:SendMessageBatch", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"} {
 			if err := cloud.Deny(ctx, action); err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +93,17 @@ func TestOnTheEmulator(t *testing.T) {
 		_, err := q.Send(ctx, messages(1))
 		wantFailure(t, err, renew.Never, reason.PermissionDenied, "sqs:SendMessage")
 		wantFailure(t, q.Defer(ctx, "handle", 0), renew.Never, reason.PermissionDenied, "sqs:ChangeMessageVisibility")
+		_, err = q.Waiting(ctx)
+		wantFailure(t, err, renew.Never, reason.PermissionDenied, "sqs:GetQueueAttributes")
 	})
+}
+
+// waits says how many messages wait.
+func waits(t *testing.T, q *queue.Queue, want int) {
+	t.Helper()
+	if got, err := q.Waiting(t.Context()); err != nil || got != want {
+		t.Errorf("%d wait, want %d (%v)", got, want, err)
+	}
 }
 
 // receive takes n messages off the queue, hidden for a minute.

@@ -1,4 +1,4 @@
-// Package queue puts jobs on the worker's SQS queue and hands a delivered one back for later.
+// Package queue puts jobs on the worker's SQS queue, counts those that wait there, and hands a delivered one back for later.
 //
 // The queue is a cache of the plan: a message may be lost, doubled or late without harm, so what can't be sent is reported
 // and left to the next plan, and what may have been sent is sent again.
@@ -34,9 +34,10 @@ const attempts = 4
 type Client interface {
 	SendMessageBatch(context.Context, *sqs.SendMessageBatchInput, ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
-// Queue implements plan.Queue. It is safe for concurrent use.
+// Queue implements plan.Queue and plan.Backlog. It is safe for concurrent use.
 type Queue struct {
 	Log   *slog.Logger // why messages were refused
 	Sleep func(ctx context.Context, d time.Duration) error
@@ -50,7 +51,10 @@ func New(client Client, url string) *Queue {
 	return &Queue{Log: slog.New(slog.DiscardHandler), Sleep: wait.Sleep, client: client, url: url}
 }
 
-var _ plan.Queue = (*Queue)(nil)
+var (
+	_ plan.Queue   = (*Queue)(nil)
+	_ plan.Backlog = (*Queue)(nil)
+)
 
 // Send puts messages on the queue, ten at a time, each with its own delay (whole seconds, a fraction counts as one; at most MaxDelay). It
 // returns the jobs that were not accepted after bounded repetition; some of them may have been, where an answer was lost. An
@@ -159,6 +163,21 @@ func (q *Queue) Defer(ctx context.Context, receiptHandle string, d time.Duration
 		return fail(ctx, "hiding a job until later", "ChangeMessageVisibility", err)
 	}
 	return nil
+}
+
+// Waiting is about how many messages wait to be delivered: SQS counts them on many servers, and is right within a minute of the last change.
+// Those that are still kept back, or are being carried out, don't count.
+func (q *Queue) Waiting(ctx context.Context) (int, error) {
+	const doing, action, name = "counting what waits in the queue", "GetQueueAttributes", types.QueueAttributeNameApproximateNumberOfMessages
+	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{name}})
+	if err != nil {
+		return 0, fail(ctx, doing, action, err)
+	}
+	n, err := strconv.Atoi(out.Attributes[string(name)])
+	if err != nil {
+		return 0, fail(ctx, doing, action, fmt.Errorf("%s: %.40q is not a number", name, out.Attributes[string(name)]))
+	}
+	return n, nil
 }
 
 // seconds rounds up, so that nothing comes before its time, and stays within what SQS takes.

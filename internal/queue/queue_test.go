@@ -44,6 +44,7 @@ type fake struct {
 	delays  []int32
 	batches []int
 	hidden  []int32
+	waiting string // what the queue says of the messages in it
 }
 
 func (f *fake) SendMessageBatch(_ context.Context, in *sqs.SendMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error) {
@@ -100,6 +101,16 @@ func (f *fake) ChangeMessageVisibility(_ context.Context, in *sqs.ChangeMessageV
 	}
 	f.hidden = append(f.hidden, in.VisibilityTimeout)
 	return &sqs.ChangeMessageVisibilityOutput{}, nil
+}
+
+func (f *fake) GetQueueAttributes(_ context.Context, in *sqs.GetQueueAttributesInput, _ ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	if len(in.AttributeNames) != 1 || in.AttributeNames[0] != "ApproximateNumberOfMessages" || *in.QueueUrl != "https://sqs/jobs" {
+		f.t.Fatalf("asking %s for %v", *in.QueueUrl, in.AttributeNames)
+	}
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{"ApproximateNumberOfMessages": f.waiting}}, nil
 }
 
 func open(f *fake) *queue.Queue {
@@ -237,6 +248,8 @@ func TestSendWhereCallsFail(t *testing.T) {
 			_, err := open(f).Send(ctx, messages(1))
 			wantFailure(t, err, c.kind, c.why, "sending jobs", c.word)
 			wantFailure(t, open(f).Defer(ctx, "handle", time.Minute), c.kind, c.why, "hiding a job", c.word)
+			_, err = open(f).Waiting(ctx)
+			wantFailure(t, err, c.kind, c.why, "counting what waits", c.word)
 		})
 	}
 
@@ -304,6 +317,16 @@ func TestDefer(t *testing.T) {
 	if diff := cmp.Diff([]int32{0, 0, 1, 60, 91, 43200}, f.hidden); diff != "" {
 		t.Error(diff)
 	}
+}
+
+func TestWaiting(t *testing.T) {
+	for _, n := range []int{0, 7, 120_000} {
+		if got, err := open(&fake{t: t, waiting: strconv.Itoa(n)}).Waiting(t.Context()); err != nil || got != n {
+			t.Errorf("%d wait, got %d, %v", n, got, err)
+		}
+	}
+	_, err := open(&fake{t: t, waiting: "many"}).Waiting(t.Context())
+	wantFailure(t, err, renew.Later, reason.StorageFailed, "many")
 }
 
 func names(jobs []job.Job) []string {

@@ -7,6 +7,7 @@ package ari
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/certpace/certpace/internal/ari/retryafter"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -29,7 +31,7 @@ const (
 	otherwise = 6 * time.Hour    // where the CA doesn't say, and after errors that last (RFC 9773, 4.3.3)
 	timeout   = 20 * time.Second // of one request
 	maxBody   = 256 << 10        // bytes read of an answer
-	pace      = 5                // requests a second where none is set
+	pace      = 5                // requests a second where no other rate is set
 	keep      = 6 * time.Hour    // a directory is believed
 )
 
@@ -60,7 +62,10 @@ type Client struct {
 	quiet       map[string]time.Time // by host: not to be asked before, at the CA's own wish
 }
 
-var _ renew.RenewalInfo = (*Client)(nil)
+var (
+	_ renew.RenewalInfo = (*Client)(nil)
+	_ plan.RenewalInfo  = (*Client)(nil)
+)
 
 // New makes a Client.
 func New(o Options) *Client {
@@ -89,6 +94,23 @@ func (c *Client) Window(ctx context.Context, directory, certID string) (*invento
 	info, err := c.Fetch(ctx, directory, certID)
 	return info.Window, err
 }
+
+// Ask is plan.RenewalInfo's.
+func (c *Client) Ask(ctx context.Context, directory, certID string) (plan.Answer, error) {
+	info, err := c.Fetch(ctx, directory, certID)
+	a := plan.Answer{Window: info.Window, RetryAfter: info.RetryAfter}
+	var f *renew.Failure
+	if errors.As(err, &f) {
+		a.Overloaded = f.Reason == reason.CAUnavailable
+		if !f.At.IsZero() {
+			a.RetryAfter = max(shortest, f.At.Sub(c.now()))
+		}
+	}
+	return a, err
+}
+
+// Rate sets how many requests a second are sent from now on, at most.
+func (c *Client) Rate(perSecond float64) { c.pace.SetLimit(rate.Limit(perSecond)) }
 
 // certIDForm is the form of an ARI identifier: two base64url values (RFC 9773, 4.1). It becomes part of a URL.
 var certIDForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}\.[A-Za-z0-9_-]{1,200}$`)

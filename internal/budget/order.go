@@ -47,8 +47,11 @@ type Need struct {
 }
 
 // Refused says in words that d denied the need: the limit, what it counts, and when it has room.
-func (n Need) Refused(d Decision) string {
-	return fmt.Sprintf("no room in %s of %s before %s", n.Key.Limit, n.Key.Subject, d.RetryAt.UTC().Format(time.RFC3339))
+func (n Need) Refused(d Decision) string { return n.Waits(d.RetryAt) }
+
+// Waits says in words that the need has no room before a moment.
+func (n Need) Waits(until time.Time) string {
+	return fmt.Sprintf("no room in %s of %s before %s", n.Key.Limit, n.Key.Subject, until.UTC().Format(time.RFC3339))
 }
 
 // Needs lists the buckets that o meets, in the order of Names and then of their subjects. Limits that are absent from l, or that
@@ -120,8 +123,9 @@ func (n *needs) add(name Name, m Mode, subjects ...string) {
 
 func failureSubjects(account string, names []string) []string {
 	names = distinct(names)
-	for i, n := range names {
-		names[i] = FailureSubject(account, n)
+	subjects := make([]string, 0, len(names))
+	for _, n := range names {
+		subjects = append(subjects, FailureSubject(account, n))
 	}
-	return names
+	return subjects
 }

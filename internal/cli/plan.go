@@ -40,11 +40,12 @@ func (p *planCmd) Run(r *run) error {
 	}
 	made := plan.Decide(in)
 	all, rows := make([]planned, 0, len(made.Outcomes)), make([]table.Row, 0, len(made.Outcomes))
-	for _, o := range made.Outcomes {
-		x := plannedOf(o)
+	for i := range made.Outcomes {
+		o := &made.Outcomes[i]
+		x := plannedOf(made, o)
 		all = append(all, x)
 		message := x.Message
-		if o.Job != nil {
+		if o.Sends() {
 			message = "" // it only repeats the start
 		}
 		rows = append(rows, table.Row{x.Certificate, x.Reason, x.JobReason, moment(o.Start), message})
@@ -53,25 +54,28 @@ func (p *planCmd) Run(r *run) error {
 		return err
 	}
 	r.say("%d certificates are due within %s; %d would be sent", len(all), p.Tick, jobs(made))
+	for _, f := range made.Forecasts {
+		r.say("%s", f.Advice())
+	}
 	return nil
 }
 
-func plannedOf(o plan.Outcome) planned {
-	s := o.Certificate.Status
+func plannedOf(p plan.Plan, o *plan.Outcome) planned {
+	s := p.Record(*o).Status
 	x := planned{
 		Certificate: o.Certificate.Name, Reason: s.Reason, Message: s.Message, Start: optional(o.Start),
 		Limit: s.Limit, LimitKey: s.LimitKey, Until: optional(s.Due),
 	}
-	if o.Job != nil {
-		x.JobReason = string(o.Job.Reason)
+	if o.Sends() {
+		x.JobReason = string(o.Job().Reason)
 	}
 	return x
 }
 
 func jobs(p plan.Plan) int {
 	n := 0
-	for _, o := range p.Outcomes {
-		if o.Job != nil {
+	for i := range p.Outcomes {
+		if p.Outcomes[i].Sends() {
 			n++
 		}
 	}

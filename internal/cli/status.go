@@ -57,6 +57,8 @@ func next(c inventory.Certificate) time.Time {
 		return c.Status.Start
 	case !c.Status.NextAttempt.IsZero():
 		return c.Status.NextAttempt
+	case c.Status.Reason == reason.WorkerFull: // its turn
+		return c.Status.Due
 	case c.Status.Asked != nil: // a wish that has to wait comes before the schedule
 		return c.Status.Due
 	}

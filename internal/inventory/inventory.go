@@ -105,6 +105,7 @@ type Status struct {
 	LimitKey    string        `json:"limit_key,omitempty"`
 	At          time.Time     `json:"at"`           // when Reason was set
 	NextAttempt time.Time     `json:"next_attempt"` // zero: none is planned, or a person must act
+	Warned      time.Time     `json:"warned"`       // when it was last said that it may end before its successor is there
 	Asked       *Asked        `json:"asked,omitempty"`
 	Unpause     string        `json:"unpause,omitempty"` // the CA's words with its unpause link, a bearer token: for the operator's eyes only
 }

@@ -48,7 +48,8 @@ func (u InUse) ChooseRenewAt(name string) time.Time {
 	return at.UTC().Truncate(time.Second)
 }
 
-// Windowed is c with the window that the CA suggests now. The chosen moment moves only if the window did.
+// Windowed is c with the window that the CA suggests now. The chosen moment moves only if the window did, and then its place in the calendar is no
+// longer good.
 func (c Certificate) Windowed(w *Window) Certificate {
 	if c.InUse == nil || w == nil || c.InUse.Window != nil && c.InUse.Window.Start.Equal(w.Start) && c.InUse.Window.End.Equal(w.End) {
 		return c
@@ -57,15 +58,25 @@ func (c Certificate) Windowed(w *Window) Certificate {
 	u.Window = w
 	u.RenewAt = u.ChooseRenewAt(c.Name)
 	c.InUse = &u
+	if c.Booked != nil {
+		b := *c.Booked
+		b.Serial = ""
+		c.Booked = &b
+	}
 	return c
 }
 
-func (u InUse) fallback() *Window {
+// RenewalInterval is how long after its issuance a certificate is to be renewed: with a third of its life left, half of it where that is
+// below ten days.
+func (u InUse) RenewalInterval() time.Duration {
 	life := u.NotAfter.Sub(u.NotBefore)
-	left := life / 3
 	if life < ShortLived {
-		left = life / 2
+		return life - life/2
 	}
-	end := u.NotAfter.Add(-left)
-	return &Window{Start: end.Add(-life / 50), End: end}
+	return life - life/3
+}
+
+func (u InUse) fallback() *Window {
+	end := u.NotBefore.Add(u.RenewalInterval())
+	return &Window{Start: end.Add(-u.NotAfter.Sub(u.NotBefore) / 50), End: end}
 }

@@ -24,11 +24,13 @@ type Input struct {
 	Tick         time.Duration // until the next plan is made; at most 15 minutes, the longest that a message can be delayed
 	Shard        string
 	Certificates []inventory.Certificate
-	CAs          map[string]CA       // by directory URL
-	Registered   map[string][]string // registered domains by certificate name
-	Have         map[budget.Key]budget.Bucket
-	Corrupt      map[budget.Key]error // buckets that can't be understood: what needs them is deferred, never sent on a guess
-	Share        float64              // of the shared budgets that the planner may use; the rest is kept for people
+	CAs          map[string]CA                   // by directory URL
+	Registered   func(names []string) []string   // registered domains of names, each once, as the CA forms them
+	Have         map[budget.Key]budget.Bucket    // absent: full
+	Corrupt      map[budget.Key]error            // buckets that can't be understood: what needs them is deferred, never sent on a guess
+	Sets         map[string]map[string]time.Time // by CA host and set hash: when the set was last issued, to whichever certificate
+	Hours        map[Hour]Load                   // the calendar, from the clock hour of Now on
+	Share        float64                         // of the shared budgets that the planner may use; the rest is kept for people
 	Pace         Pace
 }
 
@@ -38,50 +40,113 @@ type CA struct {
 	Limits budget.Limits
 }
 
-// Pace is what one worker gets done.
+// Pace is what the worker gets done.
 type Pace struct {
 	PerIssuance time.Duration // the worker's time for one issuance
 	AtLeast     int           // jobs that a tick may always hold, however short it is
+	Batch       int           // messages that the worker takes at once
+	Waiting     int           // messages of earlier ticks that it has still to take
 }
 
-// slots is how many jobs fit into a tick.
-func (p Pace) slots(tick time.Duration) int { return max(p.AtLeast, int(tick/p.PerIssuance)) }
+// line is the worker through time. In a backlog it is offered a tenth more than what it was measured to carry: offered exactly that, a worker that
+// is slow because it is offered little would stay slow for ever. What waits from earlier ticks comes first, but for two batches, without which
+// the worker would never find a full one to be measured on; while those are there, nothing more is offered.
+func (p Pace) line(in Input) *line {
+	emission := max(1, min(p.PerIssuance, in.Tick/time.Duration(max(1, p.AtLeast))))
+	burst, most := int64(1), int64(in.Tick/emission)
+	if int64(len(in.Certificates)) > most && p.Waiting < 2*p.Batch {
+		burst += (most + 9) / 10
+	}
+	behind := time.Duration(max(0, p.Waiting-2*p.Batch)) * emission
+	return newLine(budget.Limit{Burst: burst, Count: 1, Period: emission}, budget.BucketAt(in.Now.Add(behind).UnixNano()), 0, in.Now)
+}
 
-// Outcome is what the plan says about one certificate.
+// Outcome is what the plan says about one certificate. It is small, because a plan may be one of a million.
 type Outcome struct {
-	Certificate inventory.Certificate // its Status is the one to record
-	Job         *job.Job              // nil where none is sent
-	Start       time.Time             // of the job; whole seconds
+	Certificate *inventory.Certificate // as it was read
+	Reason      reason.Reason          // empty: what is recorded stays, but for when to look again
+	Until       time.Time              // where there is no job: when the certificate is looked at again; zero for never
+	Start       time.Time              // of the job, in whole seconds; zero where there is none
+	Why         inventory.Why          // what the job is for
+	Blocked     *budget.Need           // what keeps it waiting, for reason budget and account-paused
+	Fault       error                  // why Blocked can't be understood
+	Place       *Place                 // its place in the calendar, where that changes
+	Endangered  bool                   // the certificate in use may end before its successor is there
 }
 
-// Plan is the decision: one outcome for each certificate of the input, the most urgent first.
+// Place is where a renewal is put in the calendar.
+type Place struct {
+	RenewAt time.Time // the chosen moment; it stays chosen while the CA's window stays
+	Booking inventory.Booking
+}
+
+// Sends says whether a job is sent.
+func (o *Outcome) Sends() bool { return !o.Start.IsZero() }
+
+// Plan is the decision: one outcome for each certificate of the input, first those that compete for something, the most urgent first.
 type Plan struct {
-	Outcomes []Outcome
+	Now       time.Time
+	Tick      time.Duration
+	Outcomes  []Outcome
+	Forecasts []Forecast // what can't be met before a certificate's end, the worst first
 }
 
 // Decide makes the plan.
 func Decide(in Input) Plan {
-	d := &decider{Input: in, have: make(map[budget.Key]budget.Bucket, len(in.Have)), free: in.Pace.slots(in.Tick)}
-	for k, b := range in.Have {
-		d.have[k] = b
+	d := newDecider(in)
+	var wanting, unplaced []int
+	for i := range in.Certificates {
+		o := &d.outcomes[i]
+		*o = d.look(&in.Certificates[i])
+		switch {
+		case o.Place != nil && o.Reason == "":
+			unplaced = append(unplaced, i)
+		case o.Why != inventory.NeedNone:
+			wanting = append(wanting, i)
+		case o.Reason == "":
+			d.hold(o.Certificate)
+		}
 	}
-	for _, c := range urgent(in.Certificates) {
-		d.outcomes = append(d.outcomes, d.decide(c))
+	wanting = append(wanting, d.place(unplaced)...)
+	d.urgent(wanting)
+	for _, i := range wanting {
+		d.compete(&d.outcomes[i])
 	}
-	d.spread()
-	return Plan{Outcomes: d.outcomes}
+	for i := range d.outcomes {
+		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
+	}
+	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, wanting), Forecasts: d.forecasts()}
+}
+
+// decider is a plan in the making.
+type decider struct {
+	Input
+	end      time.Time // of the tick
+	outcomes []Outcome // in the order of the input
+	worker   *line
+	lines    map[budget.Key]*line
+	paying   map[string]time.Time // by CA and set: when the first order of a set that the CA doesn't know yet is made
+	waits    map[budget.Key][]wait
+	calendar calendar
+}
+
+func newDecider(in Input) *decider {
+	return &decider{
+		worker: in.Pace.line(in),
+		Input:  in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)),
+		lines: map[budget.Key]*line{}, paying: map[string]time.Time{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now),
+	}
 }
 
 // urgent sorts by what matters: asked for by name first, then what is already under way, then the earliest deadline; names break ties.
-func urgent(cs []inventory.Certificate) []inventory.Certificate {
-	cs = slices.Clone(cs)
-	slices.SortFunc(cs, func(a, b inventory.Certificate) int {
+func (d *decider) urgent(which []int) {
+	slices.SortFunc(which, func(i, j int) int {
+		a, b := d.outcomes[i].Certificate, d.outcomes[j].Certificate
 		return cmp.Or(rank(a)-rank(b), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.Name, b.Name))
 	})
-	return cs
 }
 
-func rank(c inventory.Certificate) int {
+func rank(c *inventory.Certificate) int {
 	switch {
 	case c.Status.Asked != nil:
 		return 0
@@ -92,89 +157,31 @@ func rank(c inventory.Certificate) int {
 	}
 }
 
-type decider struct {
-	Input
-	have     map[budget.Key]budget.Bucket // as they will be once what is planned was spent
-	free     int                          // slots of the worker in this tick
-	waiting  int                          // certificates that found none
-	outcomes []Outcome
-}
-
-// decide answers for one certificate: the first of these that applies.
-func (d *decider) decide(c inventory.Certificate) Outcome {
-	end := d.Now.Add(d.Tick)
-	need := wish(c)
-	earliest := latest(d.Now, c.Status.NextAttempt)
-	if c.Status.Issuance == "" {
-		earliest = latest(earliest, need.At)
+// leading puts some outcomes first, in their order, and the others behind them as they come.
+func leading(all []Outcome, first []int) []Outcome {
+	out := make([]Outcome, 0, len(all))
+	led := make([]bool, len(all))
+	for _, i := range first {
+		led[i] = true
+		out = append(out, all[i])
 	}
-	switch {
-	case need.Why == inventory.NeedNone && c.Status.Issuance == "":
-		return d.wait(c, reason.Disabled, "disabled in the fleet file", time.Time{})
-	case c.Status.Issuance != "" && !c.Status.Due.Equal(c.Status.NextAttempt) && c.Status.Due.After(d.Now):
-		return d.wait(c, reason.InProgress, "an invocation of the worker holds it", c.Status.Due)
-	case c.Status.Reason == reason.Scheduled && c.Status.Issuance == "" && c.Status.Due.After(d.Now):
-		return d.keep(c, c.Status.Due) // its job is on the queue; only if nobody takes that in time it is sent again
-	case c.Status.NextAttempt.After(end):
-		return d.keep(c, c.Status.NextAttempt)
-	case earliest.After(end):
-		return d.wait(c, reason.NotDue, "not due before "+stamp(earliest), earliest)
-	case d.free == 0:
-		return d.full(c)
-	}
-	if c.Status.Issuance == "" {
-		if o, ok := d.reserve(c, earliest); !ok {
-			return o
+	for i := range all {
+		if !led[i] {
+			out = append(out, all[i])
 		}
 	}
-	return d.schedule(c, need, earliest)
+	return out
 }
 
-// wish is what the certificate needs, what somebody asked for by message included.
-func wish(c inventory.Certificate) inventory.Need {
-	if a := c.Status.Asked; a != nil && c.Wanted.Enabled {
-		at := a.At
-		if until := c.GuardedUntil(); !a.Force && a.Reason != string(job.Revoked) && until.After(at) {
-			at = until
-		}
-		return inventory.Need{Why: inventory.Why(a.Reason), At: at}
-	}
-	return c.Need()
-}
-
-// wait records a reason and when to look again.
-func (d *decider) wait(c inventory.Certificate, r reason.Reason, message string, until time.Time) Outcome {
-	c.Status.Reason, c.Status.Message, c.Status.At, c.Status.Due = r, message, d.Now, until
-	c.Status.Limit, c.Status.LimitKey, c.Status.Job = "", "", ""
-	return Outcome{Certificate: c}
-}
-
-// full gives the certificate a place in the line behind this tick's slots, so that a backlog isn't read again each tick, but when its turn comes.
-func (d *decider) full(c inventory.Certificate) Outcome {
-	ahead := 1 + d.waiting/d.Pace.slots(d.Tick)
-	d.waiting++
-	until := d.Now.Add(time.Duration(ahead) * d.Tick)
-	return d.wait(c, reason.WorkerFull, "the worker has no slot left before "+stamp(until), until)
-}
-
-// keep leaves what is recorded, which says why the last attempt failed or was deferred, and only looks again later.
-func (d *decider) keep(c inventory.Certificate, until time.Time) Outcome {
-	c.Status.Due = until
-	return Outcome{Certificate: c}
-}
-
-// schedule gives the certificate a slot. Where in the tick it lies is settled once all slots are given.
-func (d *decider) schedule(c inventory.Certificate, need inventory.Need, earliest time.Time) Outcome {
-	d.free--
-	why := job.Reason(need.Why)
-	if !why.Known() { // only to clean up after what is no longer wanted
-		why = job.Renewal
-	}
-	j := job.New(c.Name, why, job.ID(c.Name, why, stamp(need.At)+"/"+stamp(c.Status.NextAttempt)))
+// Job is the outcome's message.
+func (o *Outcome) Job() job.Job {
+	c := o.Certificate
+	why := job.Reason(o.Why)
+	j := job.New(c.Name, why, job.ID(c.Name, why, stamp(o.need().At)+"/"+stamp(c.Status.NextAttempt)))
 	if a := c.Status.Asked; a != nil {
 		j.Force = a.Force
 	}
-	return Outcome{Certificate: c, Job: &j, Start: earliest}
+	return j
 }
 
 func latest(ts ...time.Time) time.Time {

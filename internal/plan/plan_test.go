@@ -1,8 +1,10 @@
 package plan_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,30 +40,43 @@ func inUse(name string, renewAt time.Time) inventory.Certificate {
 		Serial: "01", Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: directory,
 		NotBefore: renewAt.Add(-60 * day), NotAfter: renewAt.Add(30 * day), IssuedAt: renewAt.Add(-60 * day), RenewAt: renewAt,
 	}
+	c.Booked = &inventory.Booking{Serial: "01", Hour: renewAt.Truncate(time.Hour), Rate: 1}
 	return c
 }
 
 func input(cs ...inventory.Certificate) plan.Input {
 	in := plan.Input{
-		Now: now, Tick: tick, Shard: "0", Certificates: cs, Share: 0.8, Pace: plan.Pace{PerIssuance: 10 * time.Second, AtLeast: 20},
+		Now: now, Tick: tick, Shard: "0", Certificates: cs, Share: 0.8, Pace: plan.Pace{PerIssuance: 10 * time.Second, AtLeast: 20, Batch: 20},
 		CAs:        map[string]plan.CA{directory: {Host: "ca.example", Limits: budget.LetsEncrypt()}},
-		Registered: map[string][]string{},
-	}
-	for _, c := range cs {
-		in.Registered[c.Name] = c.Wanted.Domains // every name its own
+		Registered: each,
 	}
 	return in
 }
 
-func outcome(t *testing.T, p plan.Plan, name string) plan.Outcome {
+// each makes every name its own registered domain.
+func each(names []string) []string { return names }
+
+// all makes every name one of the same registered domain.
+func all(domain string) func([]string) []string {
+	return func([]string) []string { return []string{domain} }
+}
+
+// outcome is what the plan says about a certificate, and the certificate as that leaves it.
+func outcome(t testing.TB, p plan.Plan, name string) (plan.Outcome, inventory.Certificate) {
 	t.Helper()
 	for _, o := range p.Outcomes {
 		if o.Certificate.Name == name {
-			return o
+			return o, p.Record(o)
 		}
 	}
 	t.Fatalf("no outcome for %s", name)
-	return plan.Outcome{}
+	return plan.Outcome{}, inventory.Certificate{}
+}
+
+func status(t testing.TB, p plan.Plan, name string) inventory.Status {
+	t.Helper()
+	_, c := outcome(t, p, name)
+	return c.Status
 }
 
 func TestDecide(t *testing.T) {
@@ -124,16 +139,16 @@ func TestDecide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := fresh("www")
 			tc.change(&c)
-			o := outcome(t, plan.Decide(input(c)), "www")
-			s := o.Certificate.Status
+			o, after := outcome(t, plan.Decide(input(c)), "www")
+			s := after.Status
 			if s.Reason != tc.want || !s.Due.Equal(tc.due) {
 				t.Errorf("%s, due %s; want %s, due %s", s.Reason, s.Due, tc.want, tc.due)
 			}
 			switch {
-			case tc.job == "" && o.Job != nil:
-				t.Errorf("a job %+v", o.Job)
-			case tc.job != "" && (o.Job == nil || o.Job.Reason != tc.job):
-				t.Errorf("job %+v, want one for %s", o.Job, tc.job)
+			case tc.job == "" && o.Sends():
+				t.Errorf("a job %+v", o.Job())
+			case tc.job != "" && (!o.Sends() || o.Job().Reason != tc.job):
+				t.Errorf("job %+v, want one for %s", o.Job(), tc.job)
 			}
 		})
 	}
@@ -141,9 +156,7 @@ func TestDecide(t *testing.T) {
 
 func TestABudgetDefersWithItsLimitAndTime(t *testing.T) {
 	in := input(fresh("a"), fresh("b"), fresh("c"))
-	for _, c := range in.Certificates {
-		in.Registered[c.Name] = []string{"crowded.example"}
-	}
+	in.Registered = all("crowded.example")
 	limit := budget.Limit{Burst: 5, Count: 5, Period: 7 * day}
 	in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{budget.CertificatesPerRegisteredDomain: limit}}
 	key := budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "crowded.example"}
@@ -154,11 +167,11 @@ func TestABudgetDefersWithItsLimitAndTime(t *testing.T) {
 	in.Have = map[budget.Key]budget.Bucket{key: used}
 	p := plan.Decide(in)
 	// two are left of five, one of them is kept for people
-	if s := outcome(t, p, "a").Certificate.Status; s.Reason != reason.Scheduled {
+	if s := status(t, p, "a"); s.Reason != reason.Scheduled {
 		t.Errorf("a: %s", s.Reason)
 	}
 	for _, name := range []string{"b", "c"} {
-		s := outcome(t, p, name).Certificate.Status
+		s := status(t, p, name)
 		if s.Reason != reason.Budget || s.Limit != string(key.Limit) || s.LimitKey != "crowded.example" || !s.Due.After(now) || !s.NextAttempt.Equal(s.Due) {
 			t.Errorf("%s: %+v", name, s)
 		}
@@ -171,10 +184,10 @@ func TestACorruptBudgetDefersOnlyWhatNeedsIt(t *testing.T) {
 		{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "a.example"}: fmt.Errorf("schema 9"),
 	}
 	p := plan.Decide(in)
-	if s := outcome(t, p, "a").Certificate.Status; s.Reason != reason.Budget || s.Due.IsZero() {
+	if s := status(t, p, "a"); s.Reason != reason.Budget || s.Due.IsZero() {
 		t.Errorf("a: %+v", s)
 	}
-	if s := outcome(t, p, "b").Certificate.Status; s.Reason != reason.Scheduled {
+	if s := status(t, p, "b"); s.Reason != reason.Scheduled {
 		t.Errorf("b: %+v", s)
 	}
 }
@@ -182,19 +195,35 @@ func TestACorruptBudgetDefersOnlyWhatNeedsIt(t *testing.T) {
 func TestABacklogIsReadAgainOnlyWhenItsTurnComes(t *testing.T) {
 	in := input()
 	for i := range 300 {
-		c := fresh(fmt.Sprintf("c%03d", i))
-		in.Certificates, in.Registered[c.Name] = append(in.Certificates, c), []string{c.Name + ".example"}
+		in.Certificates = append(in.Certificates, fresh(fmt.Sprintf("c%03d", i)))
 	}
 	in.CAs[directory] = plan.CA{Host: "ca.example"} // no limits: only the worker is in the way
-	slots := int(tick / in.Pace.PerIssuance)
-	due := map[time.Duration]int{}
-	for _, o := range plan.Decide(in).Outcomes {
-		if o.Job == nil {
-			due[o.Certificate.Status.Due.Sub(now)]++
+	// in a backlog the worker is offered a tenth more than it was measured to carry; behind the tick each has the slot that it will have
+	slots, p := int(tick/in.Pace.PerIssuance), plan.Decide(in)
+	extra := slots / 10
+	for i, o := range p.Outcomes {
+		due := p.Record(o).Status.Due.Sub(now)
+		if o.Sends() != (i <= slots+extra) || !o.Sends() && due != time.Duration(i-extra)*in.Pace.PerIssuance {
+			t.Fatalf("%d (%d slots a tick): %s, due in %s", i, slots, o.Reason, due)
 		}
 	}
-	if due[tick] != slots || due[2*tick] != slots || due[3*tick] != 300-3*slots || len(due) != 3 {
-		t.Errorf("%d slots a tick; due again after: %v", slots, due)
+}
+
+func TestNothingMoreIsOfferedToAWorkerThatIsBehind(t *testing.T) {
+	in := input()
+	for i := range 300 {
+		in.Certificates = append(in.Certificates, fresh(fmt.Sprintf("c%03d", i)))
+	}
+	in.CAs[directory] = plan.CA{Host: "ca.example"}
+	in.Pace.Batch, in.Pace.Waiting = 20, 50 // two batches of them are there for the worker to be measured on
+	jobs := 0
+	for _, o := range plan.Decide(in).Outcomes {
+		if o.Sends() {
+			jobs++
+		}
+	}
+	if want := int(tick/in.Pace.PerIssuance) - 10 + 1; jobs != want {
+		t.Errorf("%d jobs, want %d", jobs, want)
 	}
 }
 
@@ -213,8 +242,8 @@ func TestTheMostUrgentGetsTheOnlySlot(t *testing.T) {
 			in := input(tc.fleet...)
 			in.Pace = plan.Pace{PerIssuance: tick, AtLeast: 1}
 			for _, o := range plan.Decide(in).Outcomes {
-				if (o.Job != nil) != (o.Certificate.Name == tc.first) {
-					t.Errorf("%s: %s", o.Certificate.Name, o.Certificate.Status.Reason)
+				if o.Start.Equal(now) != (o.Certificate.Name == tc.first) {
+					t.Errorf("%s: %s, %s", o.Certificate.Name, o.Reason, o.Start)
 				}
 			}
 		})
@@ -233,7 +262,7 @@ func TestJobsAreAsFarApartAsTheWorkerNeeds(t *testing.T) {
 func TestNothingStartsAtSecondZeroOfAnHour(t *testing.T) {
 	in := input(inUse("www", now.Add(30*time.Minute)))
 	in.Now = now.Add(29 * time.Minute) // the moment is exactly 10:00:00
-	o := outcome(t, plan.Decide(in), "www")
+	o, _ := outcome(t, plan.Decide(in), "www")
 	if o.Start.Minute() == 0 && o.Start.Second() == 0 || o.Start.Sub(now.Add(30*time.Minute)) > time.Minute {
 		t.Errorf("starts at %s", o.Start)
 	}
@@ -271,40 +300,71 @@ func TestPlanProperties(t *testing.T) {
 		}
 		jobs := 0
 		for _, o := range p.Outcomes {
-			s := o.Certificate.Status
+			c := p.Record(o)
+			s := c.Status
 			if !reason.Known(s.Reason) {
-				t.Fatalf("%s: reason %q", o.Certificate.Name, s.Reason)
+				t.Fatalf("%s: reason %q", c.Name, s.Reason)
 			}
-			if (o.Job != nil) != (s.Reason == reason.Scheduled) {
-				t.Fatalf("%s: a job and reason %s", o.Certificate.Name, s.Reason)
+			if o.Sends() != (s.Reason == reason.Scheduled) {
+				t.Fatalf("%s: sends is %t, and reason %s", c.Name, o.Sends(), s.Reason)
 			}
-			if o.Job == nil {
+			if !o.Sends() {
+				if s.Due.IsZero() && c.Wanted.Enabled {
+					t.Fatalf("%s: nobody will ever look at it again", c.Name)
+				}
 				continue
 			}
 			jobs++
 			if o.Start.Before(now) || o.Start.After(now.Add(tick+time.Second)) {
-				t.Fatalf("%s starts at %s, outside of the tick", o.Certificate.Name, o.Start)
+				t.Fatalf("%s starts at %s, outside of the tick", c.Name, o.Start)
 			}
 			if !s.Due.After(o.Start) {
-				t.Fatalf("%s: a lost message would be lost for ever: due %s, start %s", o.Certificate.Name, s.Due, o.Start)
+				t.Fatalf("%s: a lost message would be lost for ever: due %s, start %s", c.Name, s.Due, o.Start)
 			}
-			if c := o.Certificate; s.Failures > 0 && o.Start.Before(c.Status.NextAttempt) {
+			if s.Failures > 0 && o.Start.Before(s.NextAttempt) {
 				t.Fatalf("%s starts at %s, before its next attempt", c.Name, o.Start)
 			}
 		}
-		if most := int(tick / in.Pace.PerIssuance); jobs > most {
+		if most := int(tick*11/10/in.Pace.PerIssuance) + 1; jobs > most {
 			t.Fatalf("%d jobs for %d slots", jobs, most)
 		}
+		in.Certificates = slices.Clone(in.Certificates)
 		slices.Reverse(in.Certificates)
-		if again := plan.Decide(in); fmt.Sprint(again.Outcomes) == "" || !same(p, again) {
+		if again := plan.Decide(in); recorded(p) != recorded(again) {
 			t.Fatal("the same fleet in another order got another plan")
+		}
+		in.Certificates = nil
+		for _, o := range p.Outcomes {
+			in.Certificates = append(in.Certificates, p.Record(o))
+		}
+		if again := plan.Decide(in); settled(p) != settled(again) {
+			t.Fatalf("planned again at once, the plan changed:\n%s\n%s", settled(p), settled(again))
 		}
 	})
 }
 
-func same(a, b plan.Plan) bool {
-	return slices.EqualFunc(a.Outcomes, b.Outcomes, func(x, y plan.Outcome) bool {
-		return x.Certificate.Name == y.Certificate.Name && x.Certificate.Status == y.Certificate.Status && x.Start.Equal(y.Start) &&
-			(x.Job == nil) == (y.Job == nil) && (x.Job == nil || *x.Job == *y.Job)
+// recorded is everything that a plan comes to, in the order of names.
+func recorded(p plan.Plan) string {
+	return lines(p, func(c inventory.Certificate, o plan.Outcome) any { return []any{c, o.Start} })
+}
+
+// settled is where a plan leaves each certificate, but for when and in which words that was written down.
+func settled(p plan.Plan) string {
+	return lines(p, func(c inventory.Certificate, _ plan.Outcome) any {
+		c.Status.At, c.Status.Message, c.Status.Warned = time.Time{}, "", time.Time{}
+		return c
 	})
+}
+
+func lines(p plan.Plan, of func(inventory.Certificate, plan.Outcome) any) string {
+	var all []string
+	for _, o := range p.Outcomes {
+		line, err := json.Marshal(of(p.Record(o), o))
+		if err != nil {
+			panic(err)
+		}
+		all = append(all, string(line))
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
 }

@@ -15,6 +15,8 @@ type Fleet interface {
 	// DueCertificates lists the certificates of a shard whose Due is at or before by, the earliest first, at most limit of them. It
 	// costs what it returns, not what exists. It may lag a moment behind writes; SaveCertificates tells.
 	DueCertificates(ctx context.Context, shard string, by time.Time, limit int) ([]inventory.Certificate, error)
+	// Certificate loads one entry, strongly consistent.
+	Certificate(ctx context.Context, name string) (inventory.Certificate, error)
 	// SaveCertificates writes entries, each on condition that its Rev is still what was read. It returns the names of those
 	// that somebody else had changed, which were left alone; an error means that the rest is not known to be written.
 	SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error)
@@ -137,8 +139,28 @@ type Bus interface {
 	Publish(ctx context.Context, events ...event.Event) error
 }
 
-// RenewalInfo asks a CA when to renew (RFC 9773); it needs no account.
+// Answer is what a CA says about one certificate (RFC 9773). Where there is none, and an error instead, RetryAfter and Overloaded still hold.
+type Answer struct {
+	Window     *inventory.Window // nil where the CA offers no renewal information
+	RetryAfter time.Duration     // when to ask again; 0 where the CA doesn't say
+	Overloaded bool              // the CA asked for patience, or can't be reached
+}
+
+// RenewalInfo asks CAs when to renew (RFC 9773); it needs no account. It may be used by many goroutines.
 type RenewalInfo interface {
-	// Window fetches the suggested window; nil where the CA offers no renewal information.
-	Window(ctx context.Context, directory, certID string) (*inventory.Window, error)
+	Ask(ctx context.Context, directory, certID string) (Answer, error)
+	// Rate sets how many questions a second are asked from now on, at most.
+	Rate(perSecond float64)
+}
+
+// Table is everything that the planner keeps.
+type Table interface {
+	Fleet
+	Calendar
+	Watches
+	Notebook
+	Slices
+	Budgets
+	Sets
+	Worker
 }

@@ -24,10 +24,12 @@ type outside struct {
 	sent    []plan.Message
 	reject  int   // how many messages of each call aren't accepted
 	fail    error // of Send
+	waiting int
 	events  []event.Event
 	windows map[string]*inventory.Window
-	noInfo  error
-	asked   int
+	noInfo  func(certID string) (plan.Answer, error) // nil: it answers
+	asked   []string
+	rates   []float64
 }
 
 func (o *outside) Send(_ context.Context, ms []plan.Message) (rejected []job.Job, err error) {
@@ -49,10 +51,17 @@ func (o *outside) Publish(_ context.Context, es ...event.Event) error {
 	return nil
 }
 
-func (o *outside) Window(_ context.Context, _, certID string) (*inventory.Window, error) {
-	o.asked++
-	return o.windows[certID], o.noInfo
+func (o *outside) Ask(_ context.Context, _, certID string) (plan.Answer, error) {
+	o.asked = append(o.asked, certID)
+	if o.noInfo != nil {
+		return o.noInfo(certID)
+	}
+	return plan.Answer{Window: o.windows[certID], RetryAfter: 6 * time.Hour}, nil
 }
+
+func (o *outside) Rate(perSecond float64) { o.rates = append(o.rates, perSecond) }
+
+func (o *outside) Waiting(context.Context) (int, error) { return o.waiting, nil }
 
 func planner(t testing.TB, clock *time.Time, cs ...inventory.Certificate) (*plan.Planner, *memory.Store, *outside) {
 	t.Helper()
@@ -64,9 +73,9 @@ func planner(t testing.TB, clock *time.Time, cs ...inventory.Certificate) (*plan
 		}
 	}
 	return &plan.Planner{
-		Fleet: table, Budgets: table, Queue: out, RenewalInfo: out, Bus: out, Shard: "0", Now: func() time.Time { return *clock },
+		Table: table, Queue: out, Backlog: out, RenewalInfo: out, Bus: out, Shard: "0", Now: func() time.Time { return *clock },
 		RegisteredDomains: func(names []string) []string { return names }, CAHost: budget.CAHost, Share: 0.8,
-		Pace: plan.Pace{PerIssuance: 10 * time.Second, AtLeast: 20}, AskFor: time.Minute, Log: slog.New(slog.DiscardHandler),
+		Pace: plan.Pace{PerIssuance: 10 * time.Second, AtLeast: 20, Batch: 20}, AskFor: time.Minute, AskAtOnce: 1, Log: slog.New(slog.DiscardHandler),
 	}, table, out
 }
 
@@ -156,31 +165,6 @@ func TestWhatChangedMeanwhileIsLeftToTheNextTick(t *testing.T) {
 	}
 	if c := stored(t, table, "a"); c.Wanted.Enabled {
 		t.Error("the operator's change was overwritten")
-	}
-}
-
-func TestRenewalInformation(t *testing.T) {
-	due := inUse("www", now.Add(time.Minute))
-	due.InUse.CertID = "aki.serial"
-	for name, tc := range map[string]struct {
-		window *inventory.Window
-		err    error
-		job    bool
-	}{
-		"a window that moved to next week takes the job back":      {&inventory.Window{Start: now.Add(7 * day), End: now.Add(8 * day)}, nil, false},
-		"an error changes nothing, and never reads as renew now":   {nil, errors.New("503"), true},
-		"a CA that has none changes nothing":                       {nil, nil, true},
-		"a window from before the certificate's time is no window": {&inventory.Window{Start: now.Add(-900 * day), End: now.Add(-899 * day)}, nil, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			clock := now
-			p, table, out := planner(t, &clock, due)
-			out.windows["aki.serial"], out.noInfo = tc.window, tc.err
-			tickOnce(t, p)
-			if (len(out.sent) == 1) != tc.job || out.asked != 1 {
-				t.Errorf("%d sent, %d asked, due %s", len(out.sent), out.asked, stored(t, table, "www").Status.Due)
-			}
-		})
 	}
 }
 

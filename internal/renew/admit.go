@@ -86,7 +86,10 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 	if a.Reason != reason.Backoff {
 		c.Status.Reason, c.Status.Message, c.Status.At = a.Reason, a.Message, r.Now()
 	}
-	c.Status.Due, c.Status.Job = a.Until, ""
+	if due := c.Status.Due; a.Reason != reason.NotDue || due.IsZero() || due.After(a.Until) { // the planner may have to look before, to place it in the calendar
+		c.Status.Due = a.Until
+	}
+	c.Status.Job = ""
 	if a.Reason == reason.RecentlyIssued {
 		c.Status.Asked = r.job.wish()
 	}

@@ -35,7 +35,7 @@ func (r *run) finish() error {
 		c.InUse = u
 		c.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: r.Now()}
 		if c.Wanted.Enabled {
-			c.Status.Due = c.Need().At
+			c.Status.Due = r.Now() // the planner gives its renewal a place in the calendar
 		}
 		return r.close(r.work, c)
 	})

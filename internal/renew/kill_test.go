@@ -47,7 +47,7 @@ func (w *world) clean(t *testing.T, name string) {
 		t.Errorf("the set is remembered as of %s, want %s", at, c.InUse.NotBefore)
 	}
 	w.leftOver(t)
-	if c.Status.Issuance != "" || c.Status.Failures != 0 || !c.Status.Due.Equal(c.InUse.RenewAt) && !c.Status.Due.Equal(c.GuardedUntil()) {
+	if c.Status.Issuance != "" || c.Status.Failures != 0 || c.Status.Due.After(c.Status.At) { // the planner has to look at it
 		t.Errorf("status %+v", c.Status)
 	}
 }

@@ -23,6 +23,7 @@ type entry struct {
 	attempts    int       // orders tried
 	ends        time.Time // when what is in use stops being any good: its end, or its revocation; zero where nothing is in use
 	broken      bool
+	revoked     bool // what is in use is to be, or was, revoked
 	backlog     bool // wanted or overdue at the start and not issued yet
 }
 

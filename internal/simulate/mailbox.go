@@ -32,6 +32,17 @@ func (m *mailbox) Send(_ context.Context, messages []plan.Message) ([]job.Job, e
 	return nil, nil
 }
 
+// Waiting is plan.Backlog's.
+func (m *mailbox) Waiting(context.Context) (int, error) {
+	n := 0
+	for _, l := range m.heap {
+		if !l.visible.After(m.now) {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // put queues a letter, or puts it back with another time.
 func (m *mailbox) put(l letter) {
 	l.visible = ceilSecond(l.visible)

@@ -38,6 +38,7 @@ type world struct {
 	registered func([]string) []string
 	account    bool     // whether there is one
 	arrivals   []*entry // not wanted yet, the next first
+	hit        int      // revoked certificates that are in use
 }
 
 // Run simulates a scenario with its fleet. The same scenario and fleet always give the same result and the same events.
@@ -76,26 +77,30 @@ func newWorld(s Scenario, fleet []Member, o Options) (*world, error) {
 		scenario: s, dice: dice{s.Seed}, host: host, mail: &mailbox{}, ca: NewAuthority(s),
 		events: newDiary(o.Events), deferred: map[reason.Reason]int{}, registered: remembered(o.RegisteredDomains),
 	}
-	entries := make([]*entry, 0, len(fleet))
+	entries, sets := make([]*entry, 0, len(fleet)), setMemoryOf{}
 	for i, m := range fleet {
 		e := newEntry(i, m, s)
 		entries = append(entries, e)
 		if u := e.certificate.InUse; u != nil {
 			w.account = true
 			w.ca.Remember(m.Domains, m.NotBefore)
+			sets.remember(m.Domains, m.NotBefore)
 			w.suggest(e, u)
 		}
 	}
-	w.shelf = newShelf(entries, s.Limits)
+	w.shelf = newShelf(entries, s.Limits, sets)
+	if s.Revoke.Share > 0 {
+		w.shelf.watches = newRota()
+	}
 	w.tally = newTally(s, entries, w.registered)
 	w.admit(entries)
 	return w, nil
 }
 
-// admit makes due what is in use when its time has come, and what isn't when it is wanted.
+// admit makes due at once what is in use, so that the planner gives each renewal its place, and what isn't when it is wanted.
 func (w *world) admit(entries []*entry) {
 	for _, e := range entries {
-		e.certificate.Status.Due = e.certificate.Need().At
+		e.certificate.Status.Due = w.scenario.Start
 		if e.certificate.InUse == nil && e.certificate.Wanted.Since.After(w.scenario.Start) {
 			w.arrivals = append(w.arrivals, e)
 			continue
@@ -118,17 +123,17 @@ func (w *world) arrive(now time.Time) {
 // planner is the real one, over what is simulated.
 func (w *world) planner() *plan.Planner {
 	p := &plan.Planner{
-		Fleet: w.shelf, Budgets: w.shelf, Queue: w.mail, Bus: nobody{},
+		Table: w.shelf, Queue: w.mail, Backlog: w.mail, Bus: nobody{},
 		Shard: inventory.DefaultShard, RegisteredDomains: w.registered, CAHost: budget.CAHost,
-		Share: w.scenario.PlannerShare, Pace: plan.Pace{PerIssuance: w.scenario.Issuance, AtLeast: 1},
-		AskFor: time.Hour, Log: slog.New(slog.DiscardHandler),
+		Share: w.scenario.PlannerShare, Pace: plan.Pace{PerIssuance: w.scenario.Issuance, AtLeast: 1, Batch: 1},
+		AskFor: askFor, AskAtOnce: 1, Log: slog.New(slog.DiscardHandler),
 	}
 	p.Now = func() time.Time { return w.mail.now }
-	if w.scenario.CA.ARI {
-		p.RenewalInfo = w
-	}
 	return p
 }
+
+// askFor is how long a tick may ask for renewal information.
+const askFor = 5 * time.Minute
 
 // tick runs the planner once.
 func (w *world) tick(ctx context.Context, p *plan.Planner, now time.Time) error {
@@ -137,6 +142,7 @@ func (w *world) tick(ctx context.Context, p *plan.Planner, now time.Time) error 
 	}
 	w.mail.now = now
 	w.arrive(now)
+	p.RenewalInfo = w.informant()
 	summary, err := p.Tick(ctx, w.scenario.Tick)
 	if err != nil {
 		return fmt.Errorf("planning at %s: %w", stamp(now), err)
@@ -161,24 +167,38 @@ func (w *world) revoke(at time.Time) {
 		}
 		w.ca.Revoke(u.Serial, at)
 		hit = append(hit, e)
+		e.revoked = true
 		if e.ends.After(deadline) {
 			w.tally.outOfUse(e)
 			e.ends = deadline
 			w.tally.inUse(e)
 		}
 	}
+	w.hit = len(hit)
 	w.tally.revoked(hit, at)
 }
 
-// Window is plan.RenewalInfo's.
-func (w *world) Window(_ context.Context, _, certID string) (*inventory.Window, error) {
+// informant is whom the planner asks for windows: the CA, from a mass revocation on until nothing that it hit is in use any more. At all other times no
+// window moves, and an answer that changes nothing need not be asked for.
+func (w *world) informant() plan.RenewalInfo {
+	if !w.scenario.CA.ARI || w.hit == 0 {
+		return nil
+	}
+	return w
+}
+
+// Ask is plan.RenewalInfo's.
+func (w *world) Ask(_ context.Context, _, certID string) (plan.Answer, error) {
 	n, ok := numberOf(certID)
 	if !ok || n >= len(w.shelf.entries) || w.shelf.entries[n].certificate.InUse.CertID != certID {
-		return nil, fmt.Errorf("renewal information: %q is unknown", certID)
+		return plan.Answer{}, fmt.Errorf("renewal information: %q is unknown", certID)
 	}
 	start, end := w.ca.Window(predecessor(w.shelf.entries[n].certificate.InUse))
-	return &inventory.Window{Start: start, End: end}, nil
+	return plan.Answer{Window: &inventory.Window{Start: start, End: end}}, nil
 }
+
+// Rate is plan.RenewalInfo's: the questions of a tick take no time here.
+func (w *world) Rate(float64) {}
 
 // suggest gives what was issued the window that the CA suggests for it, where it does, and the moment of its renewal.
 func (w *world) suggest(e *entry, u *inventory.InUse) {

@@ -3,12 +3,16 @@ package simulate
 import (
 	"container/heap"
 	"context"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/renew"
 )
+
+var _ plan.Table = (*shelf)(nil)
 
 // shelf is the table as planner and worker see it, with an index by due time: what a tick costs depends on what is due.
 type shelf struct {
@@ -18,10 +22,17 @@ type shelf struct {
 	taken   []*entry // out of the heap since the last put back
 	buckets map[budget.Key]budget.Bucket
 	limits  budget.Limits
+	sets    setMemoryOf
+	hours   map[plan.Hour]plan.Load
+	watches *rota // nil: no window ever moves
+	notes   plan.Notes
 }
 
-func newShelf(entries []*entry, l budget.Limits) *shelf {
-	s := &shelf{entries: entries, byName: make(map[string]*entry, len(entries)), buckets: map[budget.Key]budget.Bucket{}, limits: l}
+func newShelf(entries []*entry, l budget.Limits, sets setMemoryOf) *shelf {
+	s := &shelf{
+		entries: entries, byName: make(map[string]*entry, len(entries)), buckets: map[budget.Key]budget.Bucket{}, limits: l, sets: sets,
+		hours: map[plan.Hour]plan.Load{},
+	}
 	for _, e := range entries {
 		s.byName[e.certificate.Name] = e
 	}
@@ -32,8 +43,8 @@ func newShelf(entries []*entry, l budget.Limits) *shelf {
 func (s *shelf) DueCertificates(_ context.Context, _ string, by time.Time, limit int) ([]inventory.Certificate, error) {
 	s.putBack()
 	found := make([]inventory.Certificate, 0, min(limit, 64))
-	for len(s.due) > 0 && len(found) < limit && !s.due[0].certificate.Status.Due.After(by) {
-		e := heap.Pop(&s.due).(*entry)
+	for len(s.due) > 0 && len(found) < limit && s.due[0].at <= by.UnixNano() {
+		e := heap.Pop(&s.due).(dueEntry).entry
 		s.taken = append(s.taken, e)
 		found = append(found, e.certificate)
 	}
@@ -48,6 +59,15 @@ func (s *shelf) SaveCertificates(_ context.Context, cs []inventory.Certificate) 
 		s.put(e)
 	}
 	return nil, nil
+}
+
+// Certificate is plan.Fleet's.
+func (s *shelf) Certificate(_ context.Context, name string) (inventory.Certificate, error) {
+	e, known := s.byName[name]
+	if !known {
+		return inventory.Certificate{}, fmt.Errorf("certificate %q: %w", name, renew.ErrUnknown)
+	}
+	return e.certificate, nil
 }
 
 // put stores an entry that changed.
@@ -71,8 +91,9 @@ func (s *shelf) index(e *entry) {
 	has := !e.certificate.Status.Due.IsZero()
 	switch {
 	case e.place < 0 && has:
-		heap.Push(&s.due, e)
+		heap.Push(&s.due, dueOf(e))
 	case e.place >= 0 && has:
+		s.due[e.place] = dueOf(e)
 		heap.Fix(&s.due, e.place)
 	case e.place >= 0:
 		heap.Remove(&s.due, e.place)
@@ -82,6 +103,25 @@ func (s *shelf) index(e *entry) {
 // ReadBuckets is plan.Budgets'.
 func (s *shelf) ReadBuckets(_ context.Context, keys []budget.Key) (map[budget.Key]budget.Bucket, map[budget.Key]error, error) {
 	return s.read(keys), nil, nil
+}
+
+// SetsIssued is plan.Sets'.
+func (s *shelf) SetsIssued(_ context.Context, _ string, hashes []string) (map[string]time.Time, error) {
+	issued := make(map[string]time.Time, len(hashes))
+	for _, h := range hashes {
+		if at, known := s.sets[h]; known {
+			issued[h] = at
+		}
+	}
+	return issued, nil
+}
+
+// setMemoryOf is when each set of names was last issued, by its hash.
+type setMemoryOf map[string]time.Time
+
+func (s setMemoryOf) remember(names []string, issued time.Time) {
+	h := budget.SetHash(names)
+	s[h] = later(s[h], issued)
 }
 
 // Limits is plan.Budgets'.
@@ -112,35 +152,39 @@ func (s *shelf) forget(now time.Time) {
 	}
 }
 
-// dueHeap has what is due first on top; names break ties.
-type dueHeap []*entry
+// dueHeap has what is due first on top; places in the fleet break ties.
+type dueHeap []dueEntry
+
+type dueEntry struct {
+	at    int64 // Unix nanoseconds
+	entry *entry
+}
+
+func dueOf(e *entry) dueEntry { return dueEntry{e.certificate.Status.Due.UnixNano(), e} }
 
 func (h dueHeap) Len() int { return len(h) }
 
 func (h dueHeap) Less(i, j int) bool {
-	if c := h[i].certificate.Status.Due.Compare(h[j].certificate.Status.Due); c != 0 {
-		return c < 0
-	}
-	return strings.Compare(h[i].certificate.Name, h[j].certificate.Name) < 0
+	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].entry.number < h[j].entry.number
 }
 
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+	h[i].entry.place, h[j].entry.place = i, j
 }
 
 // Push is heap.Interface's.
 func (h *dueHeap) Push(x any) {
-	e := x.(*entry)
-	e.place = len(*h)
-	*h = append(*h, e)
+	d := x.(dueEntry)
+	d.entry.place = len(*h)
+	*h = append(*h, d)
 }
 
 // Pop is heap.Interface's.
 func (h *dueHeap) Pop() any {
 	last := len(*h) - 1
-	e := (*h)[last]
-	(*h)[last], *h = nil, (*h)[:last]
-	e.place = -1
-	return e
+	d := (*h)[last]
+	(*h)[last], *h = dueEntry{}, (*h)[:last]
+	d.entry.place = -1
+	return d
 }

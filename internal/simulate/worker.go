@@ -85,7 +85,10 @@ func (w *worker) decline(e *entry, a renew.Admission, now time.Time) {
 	if a.Reason != reason.Backoff {
 		s.Reason, s.Message, s.At = a.Reason, a.Message, now
 	}
-	s.Due, s.Job = a.Until, ""
+	if a.Reason != reason.NotDue || s.Due.IsZero() || s.Due.After(a.Until) {
+		s.Due = a.Until
+	}
+	s.Job = ""
 	w.shelf.put(e)
 }
 
@@ -94,9 +97,9 @@ func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 	c := e.certificate
 	r := Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
 	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
-	past := budget.Past{}
+	past := budget.Past{SetIssued: w.shelf.sets[budget.SetHash(r.Names)]}
 	if u := c.InUse; u != nil {
-		past.SetIssued = u.NotBefore
+		past.SetIssued = later(past.SetIssued, u.NotBefore)
 		if u.CertID != "" {
 			p := predecessor(u)
 			r.Replaces, past.Replaces, past.SameAccount = &p, true, true
@@ -210,11 +213,16 @@ func (w *worker) issued(f *flight) {
 	w.ca.Issue(f.request, now)
 	w.events.write(f.event(eventIssued, now))
 	w.tally.issued(e, now)
+	if e.revoked {
+		e.revoked = false
+		w.hit--
+	}
+	w.shelf.sets.remember(f.request.Names, now)
 	u := e.issued(now, now.Add(w.scenario.CA.Lifetime))
 	w.suggest(e, u)
 	e.ends = u.NotAfter
 	e.certificate.InUse = u
-	e.certificate.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: now, Due: e.certificate.Need().At}
+	e.certificate.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: now, Due: now}
 	w.tally.inUse(e)
 	w.shelf.put(e)
 }

@@ -31,11 +31,15 @@ import (
 // share of the budgets that people may need too which the planner may use.
 const share = 0.8
 
-// pace is what one worker is taken to carry. It bounds a tick; a queue that is longer than the worker is only a queue.
-var pace = plan.Pace{PerIssuance: 4 * time.Second, AtLeast: 20}
+// pace is what one worker is taken to carry until it is measured. It bounds a tick; a queue that is longer than the worker is only a queue.
+var pace = plan.Pace{PerIssuance: 4 * time.Second, AtLeast: 20, Batch: 20}
 
-// askFor bounds how long a tick asks for renewal information.
-const askFor = 60 * time.Second
+// askFor bounds how long a tick asks for renewal information, and askAtOnce how many of the questions are under way at a time: with answers that take a
+// third of a second, the highest rate.
+const (
+	askFor    = 5 * time.Minute
+	askAtOnce = 8
+)
 
 // New wires a planner. Its RenewalInfo is nil: whoever wants windows asked for sets it.
 func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
@@ -44,9 +48,9 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
 	jobs := queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL)
 	jobs.Log = log
 	return &plan.Planner{
-		Fleet: fleet, Budgets: fleet, Queue: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+		Table: fleet, Queue: jobs, Backlog: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		Shard: app.Shard, Now: time.Now, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
-		Share: share, Pace: pace, AskFor: askFor, Log: log,
+		Share: share, Pace: pace, AskFor: askFor, AskAtOnce: askAtOnce, Log: log,
 	}
 }
 

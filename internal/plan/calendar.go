@@ -1,0 +1,119 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// perHour is the unit of a booking's rate: renewals in a thousand million hours.
+const perHour = 1_000_000_000
+
+// calendar counts renewals by clock hour, so that a fleet that was issued together isn't renewed together: no hour is given more than
+// ⌈1.5 × mean⌉, where mean is what the whole fleet needs in an hour if each certificate is renewed once in its renewal interval.
+type calendar struct {
+	first Hour
+	count []int // by hour, from first on
+	rate  int64 // of the fleet: of all that is booked after the first hour, and of what is about to be
+}
+
+func newCalendar(hours map[Hour]Load, now time.Time) calendar {
+	c := calendar{first: HourOf(now)}
+	for h, load := range hours {
+		if h < c.first {
+			continue
+		}
+		*c.hour(h) += load.Count
+		if h > c.first {
+			c.rate += load.Rate
+		}
+	}
+	return c
+}
+
+// hour is the count of an hour, which isn't before the first.
+func (c *calendar) hour(h Hour) *int {
+	i := int(h - c.first)
+	if i >= len(c.count) {
+		c.count = append(c.count, make([]int, i+1-len(c.count))...)
+	}
+	return &c.count[i]
+}
+
+// most is how many renewals an hour may have.
+func (c *calendar) most() int { return max(1, int((3*c.rate+2*perHour-1)/(2*perHour))) }
+
+// choose finds the hour for a renewal: the one that the hash chose where that has room, else the nearest earlier one that has; where none has down to
+// the earliest, the one with the fewest renewals, the latest of them.
+func (c *calendar) choose(chosen, earliest Hour) Hour {
+	most, best := c.most(), chosen
+	for h := chosen; h >= max(earliest, c.first); h-- {
+		n := *c.hour(h)
+		if n < most {
+			return h
+		}
+		if n < *c.hour(best) {
+			best = h
+		}
+	}
+	return best
+}
+
+// place gives certificates their places in the calendar, those that end first before the others, and returns which of them are due within the tick.
+func (d *decider) place(which []int) (due []int) {
+	slices.SortFunc(which, func(i, j int) int {
+		a, b := d.outcomes[i].Certificate, d.outcomes[j].Certificate
+		if c := a.InUse.NotAfter.Compare(b.InUse.NotAfter); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	for _, i := range which {
+		d.calendar.rate += rateOf(d.outcomes[i].Certificate.InUse)
+	}
+	for _, i := range which {
+		o := &d.outcomes[i]
+		o.Place = d.calendar.book(o.Certificate)
+		if earliest := d.earliest(o.Certificate, o.need()); earliest.After(d.end) {
+			o.Reason, o.Until = reason.NotDue, earliest
+			continue
+		}
+		o.Why = inventory.NeedRenewal
+		due = append(due, i)
+	}
+	return due
+}
+
+// book counts the renewal of what is in use in the hour that is best for it.
+func (c *calendar) book(cert *inventory.Certificate) *Place {
+	if b := cert.Booked; b != nil && HourOf(b.Hour) >= c.first {
+		*c.hour(HourOf(b.Hour))-- // the place that it gives up
+		if HourOf(b.Hour) > c.first {
+			c.rate -= b.Rate
+		}
+	}
+	u := cert.InUse
+	moment, earliest := u.RenewAt, latest(u.NotBefore.Add(u.NotAfter.Sub(u.NotBefore)/7), cert.GuardedUntil())
+	h := c.choose(HourOf(moment), HourOf(earliest.Add(time.Hour-1)))
+	*c.hour(h)++
+	return &Place{RenewAt: within(h, u), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: rateOf(u)}}
+}
+
+// within is the moment in an hour: the hash's place in its own hour, drawn together into the first three quarters, so that what is begun in the hour is
+// also issued in it. Where that would fall before the CA's window opens, it is the hash's own.
+func within(h Hour, u *inventory.InUse) time.Time {
+	at := h.Time().Add(u.RenewAt.Sub(HourOf(u.RenewAt).Time()) * 3 / 4).Truncate(time.Second)
+	if h == HourOf(u.RenewAt) && u.Exempt(u.RenewAt) && !u.Exempt(at) {
+		return u.RenewAt
+	}
+	return at
+}
+
+// rateOf is what a certificate adds to the fleet's mean: one renewal in its renewal interval.
+func rateOf(u *inventory.InUse) int64 {
+	interval := max(time.Hour, u.RenewalInterval())
+	return int64(float64(perHour) / interval.Hours())
+}

@@ -1,0 +1,205 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// compete gives a certificate that needs the worker its place in everything that it needs at once: the first moment at which all of its buckets and
+// the worker have room for it. Where that lies within the tick it is a job's start; else the certificate waits for it.
+func (d *decider) compete(o *Outcome) {
+	c := o.Certificate
+	earliest := d.earliest(c, o.need())
+	if c.Status.Issuance != "" { // paid already, or it pays when it goes on
+		at := moment(d.worker.next(earliest.UnixNano()))
+		d.worker.take(at.UnixNano())
+		d.assign(o, at)
+		return
+	}
+	if first, known := d.first(c, earliest); known {
+		o.Reason, o.Until, o.Why = reason.InProgress, first.Add(d.Tick), inventory.NeedNone
+		return
+	}
+	at, needs, blocked := d.fit(c, earliest)
+	if fault := d.fault(needs); fault != nil {
+		d.unreadable(o, fault)
+		return
+	}
+	d.takeAll(c, needs, at)
+	d.worker.take(at.UnixNano())
+	if blocked != nil {
+		d.refuse(o, at, blocked)
+		return
+	}
+	d.assign(o, at)
+}
+
+// assign starts the job at a moment of the worker's, or lets the certificate wait for it.
+func (d *decider) assign(o *Outcome, at time.Time) {
+	if at.After(d.end) {
+		o.Reason, o.Until, o.Why = reason.WorkerFull, ceil(at), inventory.NeedNone
+		return
+	}
+	o.Reason, o.Start = reason.Scheduled, offTheHour(ceil(at))
+}
+
+// refuse lets the certificate wait for a bucket.
+func (d *decider) refuse(o *Outcome, at time.Time, blocked *budget.Need) {
+	o.Reason, o.Until, o.Blocked, o.Why = reason.Budget, ceil(at), blocked, inventory.NeedNone
+	if u := o.Certificate.InUse; u != nil {
+		d.waits[blocked.Key] = append(d.waits[blocked.Key], wait{name: o.Certificate.Name, end: u.NotAfter, at: at, limit: blocked.Limit})
+	}
+}
+
+// unreadable lets the certificate wait until somebody has mended the bucket's entry.
+func (d *decider) unreadable(o *Outcome, n *budget.Need) {
+	o.Reason, o.Until, o.Blocked, o.Fault, o.Why = reason.Budget, d.end, n, d.Corrupt[n.Key], inventory.NeedNone
+}
+
+// first says when another certificate of the same names makes the first order for them, in this plan: only that one pays, the CA takes the
+// next for a renewal once it was issued.
+func (d *decider) first(c *inventory.Certificate, at time.Time) (time.Time, bool) {
+	if len(d.paying) == 0 || d.kind(c, at) != budget.None {
+		return time.Time{}, false
+	}
+	first, known := d.paying[d.setKey(c)]
+	return first, known
+}
+
+func (d *decider) setKey(c *inventory.Certificate) string {
+	return c.Wanted.Directory + " " + budget.SetHash(c.Wanted.Domains)
+}
+
+// fit finds the first moment from earliest on at which everything has room, what the order needs then, and which bucket, if any, has none before
+// the tick ends. What an order needs depends on when it is made, so a later moment is asked again.
+func (d *decider) fit(c *inventory.Certificate, earliest time.Time) (at time.Time, needs []budget.Need, blocked *budget.Need) {
+	at = earliest
+	for range 4 {
+		needs = d.needs(c, at)
+		next, by := d.common(c, needs, at)
+		if opens, ok := d.windowOpens(c, at, next); ok {
+			at = opens // there it needs less
+			continue
+		}
+		if d.kind(c, next) == d.kind(c, at) {
+			return next, needs, by
+		}
+		at = next
+	}
+	next, by := d.common(c, needs, at)
+	return next, needs, by
+}
+
+// windowOpens says whether the CA's window opens between two moments.
+func (d *decider) windowOpens(c *inventory.Certificate, from, to time.Time) (time.Time, bool) {
+	p := d.past(c)
+	if !p.Replaces || p.WindowStart.IsZero() || !p.WindowStart.After(from) || !p.WindowStart.Before(to) {
+		return time.Time{}, false
+	}
+	return ceil(p.WindowStart), true
+}
+
+func (d *decider) kind(c *inventory.Certificate, at time.Time) budget.Renewal {
+	kind, _ := budget.Renewed(d.past(c), at, at, at)
+	return kind
+}
+
+// common is the first moment from t on at which all needs and the worker have room, and the bucket that is the last to have it; none where they
+// all have it within the tick.
+func (d *decider) common(c *inventory.Certificate, needs []budget.Need, from time.Time) (time.Time, *budget.Need) {
+	people := c.Status.Asked != nil
+	at, by := d.agree(needs, from.UnixNano(), people)
+	if !moment(at).After(d.end) {
+		by = nil
+	}
+	for {
+		slot := d.worker.next(at)
+		if at, _ = d.agree(needs, slot, people); at == slot {
+			return moment(at), by
+		}
+	}
+}
+
+// agree is the first moment from t on at which all buckets have room, and the one that was the last to have it; nil where all had it at t.
+func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budget.Need) {
+	var by *budget.Need
+	for moved := true; moved; {
+		moved = false
+		for i := range needs {
+			n := &needs[i]
+			if n.Mode == budget.Drain {
+				continue
+			}
+			next := d.line(n).next
+			if people {
+				next = d.line(n).nextForPeople
+			}
+			if at := next(t); at > t {
+				t, by, moved = at, n, true
+			}
+		}
+	}
+	return t, by
+}
+
+// takeAll takes what the order will take: what it must have, and what the CA counts all the same where there is some.
+func (d *decider) takeAll(c *inventory.Certificate, needs []budget.Need, at time.Time) {
+	t := at.UnixNano()
+	for i := range needs {
+		l := d.line(&needs[i])
+		if needs[i].Mode == budget.Take || needs[i].Mode == budget.Drain && l.nextForPeople(t) == t {
+			l.take(t)
+		}
+	}
+	if d.kind(c, at) == budget.None {
+		d.paying[d.setKey(c)] = at
+	}
+}
+
+func (d *decider) line(n *budget.Need) *line {
+	l, known := d.lines[n.Key]
+	if !known {
+		l = newLine(n.Limit, d.Have[n.Key], n.Keep, d.Now)
+		d.lines[n.Key] = l
+	}
+	return l
+}
+
+// fault is a need whose bucket can't be understood.
+func (d *decider) fault(needs []budget.Need) *budget.Need {
+	for i := range needs {
+		if d.Corrupt[needs[i].Key] != nil {
+			return &needs[i]
+		}
+	}
+	return nil
+}
+
+func moment(nanos int64) time.Time { return time.Unix(0, nanos).UTC() }
+
+// ceil is the next whole second.
+func ceil(t time.Time) time.Time {
+	if s := t.Truncate(time.Second); !s.Equal(t) {
+		return s.Add(time.Second)
+	}
+	return t
+}
+
+// offTheHour moves a start that falls on second 0 of an hour, when every CA is at its busiest, one second on.
+func offTheHour(t time.Time) time.Time {
+	if t.Minute() == 0 && t.Second() == 0 {
+		return t.Add(time.Second)
+	}
+	return t
+}
+
+// hold keeps for the jobs that are on the queue what they will take.
+func (d *decider) hold(c *inventory.Certificate) {
+	if s := &c.Status; s.Reason == reason.Scheduled && s.Issuance == "" && !s.Start.Before(d.Now) {
+		d.takeAll(c, d.needs(c, s.Start), s.Start)
+		d.worker.take(s.Start.UnixNano())
+	}
+}

@@ -1,0 +1,160 @@
+package plan_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+const perDomain = budget.CertificatesPerRegisteredDomain
+
+func domainKey(d string) budget.Key {
+	return budget.Key{CA: "ca.example", Limit: perDomain, Subject: d}
+}
+
+// scarce is an input whose registered domains give one certificate an hour, and hold two.
+func scarce(cs ...inventory.Certificate) plan.Input {
+	in := input(cs...)
+	in.Share = 1
+	in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{perDomain: {Burst: 2, Count: 1, Period: time.Hour}}}
+	in.Have = map[budget.Key]budget.Bucket{}
+	return in
+}
+
+// taken is a bucket of scarce whose next token comes after d.
+func taken(d time.Duration) budget.Bucket { return budget.Bucket{TAT: now.Add(time.Hour + d)} }
+
+func TestThoseThatWaitForABucketHaveEachItsOwnTime(t *testing.T) {
+	var cs []inventory.Certificate
+	for i := range 6 {
+		cs = append(cs, fresh(fmt.Sprintf("c%d", i), fmt.Sprintf("h%d.crowded.example", i)))
+	}
+	in := scarce(cs...)
+	in.Registered = all("crowded.example")
+	p := plan.Decide(in)
+	for i := range 6 {
+		o, c := outcome(t, p, fmt.Sprintf("c%d", i))
+		if wait := time.Duration(i-1) * time.Hour; i >= 2 && !c.Status.Due.Equal(now.Add(wait)) || (i < 2) != o.Sends() {
+			t.Errorf("%s: %s, due %s", c.Name, o.Reason, c.Status.Due)
+		}
+	}
+}
+
+func TestABlockedDomainHoldsNobodyElsesTokens(t *testing.T) {
+	both := fresh("a-both", "x.example", "y.example") // the earliest, so it has the first choice
+	both.Wanted.Since = now.Add(-24 * time.Hour)
+	for name, tc := range map[string]struct {
+		x, y time.Duration // until the next token of each domain, which then has one
+		only bool          // whether what needs y alone is ordered now
+	}{
+		"what comes back in time is given away":          {3 * time.Hour, 0, true},
+		"the last one before its turn is kept for it":    {30 * time.Minute, 0, false},
+		"one of two isn't kept, where the other will do": {30 * time.Minute, -time.Hour, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := scarce(both, fresh("b-only", "y.example"))
+			in.Have[domainKey("x.example")], in.Have[domainKey("y.example")] = taken(tc.x), taken(tc.y)
+			p := plan.Decide(in)
+			if s := status(t, p, "a-both"); s.Reason != reason.Budget || s.LimitKey != "x.example" || !s.Due.Equal(now.Add(tc.x)) {
+				t.Errorf("both: %+v", s)
+			}
+			if o, _ := outcome(t, p, "b-only"); o.Sends() && o.Start.Before(now.Add(tick)) != tc.only || !o.Sends() && tc.only {
+				t.Errorf("only: %s, %s, %s", o.Reason, o.Start, o.Until)
+			}
+		})
+	}
+}
+
+func TestATokenThatComesWithinTheTickIsWaitedFor(t *testing.T) {
+	in := scarce(fresh("www"))
+	in.Have[domainKey("www.example")] = taken(7 * time.Minute)
+	if o, _ := outcome(t, plan.Decide(in), "www"); !o.Start.Equal(now.Add(7 * time.Minute)) {
+		t.Errorf("%s, starts %s", o.Reason, o.Start)
+	}
+}
+
+func TestOnlyOneOfASetPaysForItsFirstOrder(t *testing.T) {
+	rsa, ec := fresh("b-rsa", "www.example"), fresh("a-ec", "www.example")
+	rsa.Wanted.KeyType = inventory.RSA2048
+	t.Run("the other waits until the CA knows the set", func(t *testing.T) {
+		p := plan.Decide(scarce(rsa, ec))
+		if o, _ := outcome(t, p, "a-ec"); !o.Sends() {
+			t.Errorf("a-ec: %s", o.Reason)
+		}
+		if s := status(t, p, "b-rsa"); s.Reason != reason.InProgress || !s.Due.Equal(now.Add(tick)) {
+			t.Errorf("b-rsa: %+v", s)
+		}
+	})
+	t.Run("and then needs nothing of the domain", func(t *testing.T) {
+		in := scarce(rsa)
+		in.Have[domainKey("www.example")] = taken(time.Hour)
+		in.Sets = map[string]map[string]time.Time{"ca.example": {budget.SetHash([]string{"www.example"}): now.Add(-time.Hour)}}
+		if o, _ := outcome(t, plan.Decide(in), "b-rsa"); !o.Sends() {
+			t.Errorf("%s", o.Reason)
+		}
+	})
+}
+
+func TestARenewalWaitsForItsWindowWhereThatIsSooner(t *testing.T) {
+	c := issued("www", now.Add(-80*time.Hour), 160*time.Hour)
+	c.InUse.Window = &inventory.Window{Start: now.Add(10 * time.Minute), End: now.Add(3 * time.Hour)}
+	c.Status.Asked = &inventory.Asked{Reason: "manual", At: now, Force: true}
+	in := input(c)
+	full := budget.LetsEncrypt()[budget.CertificatesPerExactSet]
+	in.Have = map[budget.Key]budget.Bucket{
+		{CA: "ca.example", Limit: budget.CertificatesPerExactSet, Subject: budget.SetHash(c.Wanted.Domains)}: budget.Learn(full, now, 20*time.Hour),
+	}
+	if o, _ := outcome(t, plan.Decide(in), "www"); !o.Start.Equal(now.Add(10 * time.Minute)) {
+		t.Errorf("%s, starts %s, until %s", o.Reason, o.Start, o.Until)
+	}
+}
+
+func TestWhatAPersonAskedForMayHaveWhatIsLeftToPeople(t *testing.T) {
+	planned, asked := fresh("a-planned"), fresh("b-asked")
+	asked.Status.Asked = &inventory.Asked{Reason: "manual", At: now}
+	in := scarce(planned, asked)
+	in.Share, in.Registered = 0.5, all("crowded.example")
+	in.Have[domainKey("crowded.example")] = taken(-time.Nanosecond) // one is left
+	p := plan.Decide(in)
+	if o, _ := outcome(t, p, "b-asked"); !o.Sends() {
+		t.Errorf("asked: %s", o.Reason)
+	}
+	if o, _ := outcome(t, p, "a-planned"); o.Sends() {
+		t.Errorf("planned: %s", o.Reason)
+	}
+}
+
+func TestAForecastNamesTheBucketAndTheOverrideThatWouldDo(t *testing.T) {
+	var cs []inventory.Certificate
+	for i := range 12 {
+		c := issued(fmt.Sprintf("c%02d", i), now.Add(-85*day), 90*day) // five days are left
+		c.InUse.CertID, c.Wanted.Domains, c.InUse.Window = "", []string{fmt.Sprintf("h%d.crowded.example", i)}, nil
+		cs = append(cs, c)
+	}
+	in := scarce(cs...)
+	in.Registered = all("crowded.example")
+	in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{perDomain: {Burst: 2, Count: 1, Period: day}}}
+	p := plan.Decide(in)
+	if len(p.Forecasts) != 1 {
+		t.Fatalf("%+v", p.Forecasts)
+	}
+	f, late := p.Forecasts[0], 0
+	for _, o := range p.Outcomes {
+		if o.Endangered {
+			late++
+		}
+	}
+	// two at once, five more until the end: five of twelve are late
+	if f.Key != domainKey("crowded.example") || f.Late != 5 || late != 5 || !f.First.Equal(now.Add(5*day)) {
+		t.Errorf("%+v, %d endangered", f, late)
+	}
+	in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{perDomain: f.Fits}}
+	if again := plan.Decide(in); len(again.Forecasts) != 0 {
+		t.Errorf("with %+v: %+v", f.Fits, again.Forecasts)
+	}
+}

@@ -1,0 +1,185 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+// MostDue is how many certificates one tick looks at, the longest due first. The rest is due in the next.
+const MostDue = 30_000
+
+// sliceSize is how many items of the table each tick looks at beside what is due, in turn.
+const sliceSize = 100
+
+// Gather reads everything that a plan depends on, asks no CA, and writes nothing.
+func (p *Planner) Gather(ctx context.Context, tick time.Duration) (Input, error) {
+	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick})
+}
+
+func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
+	in := Input{
+		Now: r.now, Tick: r.tick, Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Registered: p.remembered(),
+		Sets: map[string]map[string]time.Time{},
+	}
+	var err error
+	if in.Pace, err = p.pace(ctx); err != nil {
+		return Input{}, err
+	}
+	if in.Certificates, err = p.certificates(ctx, r); err != nil {
+		return Input{}, err
+	}
+	if err := p.addCAs(ctx, &in); err != nil {
+		return Input{}, err
+	}
+	if err := p.addSets(ctx, &in); err != nil {
+		return Input{}, err
+	}
+	if err := p.addHours(ctx, &in); err != nil {
+		return Input{}, err
+	}
+	if in.Have, in.Corrupt, err = p.Table.ReadBuckets(ctx, in.keys()); err != nil {
+		return Input{}, fmt.Errorf("reading the budgets: %w", err)
+	}
+	return in, nil
+}
+
+// pace is what the worker was measured to carry, else what it is taken to, and how far it is behind.
+func (p *Planner) pace(ctx context.Context) (Pace, error) {
+	pace := p.Pace
+	measured, err := p.Table.WorkerPace(ctx, p.Shard)
+	if err != nil {
+		return Pace{}, fmt.Errorf("reading the worker's pace: %w", err)
+	}
+	if measured > 0 {
+		pace.PerIssuance = measured
+	}
+	if pace.Waiting, err = p.Backlog.Waiting(ctx); err != nil {
+		p.Log.Warn("asking how many jobs wait; taking none to", "cause", err.Error())
+	}
+	return pace, nil
+}
+
+// certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due.
+func (p *Planner) certificates(ctx context.Context, r *refresh) ([]inventory.Certificate, error) {
+	due, err := p.Table.DueCertificates(ctx, p.Shard, r.now.Add(r.tick), MostDue)
+	if err != nil {
+		return nil, fmt.Errorf("listing what is due: %w", err)
+	}
+	known := make(map[string]bool, len(due))
+	for i, c := range due {
+		known[c.Name] = true
+		due[i] = r.apply(c)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.windows)) {
+		if known[name] {
+			continue
+		}
+		c, err := p.Table.Certificate(ctx, name)
+		if err != nil {
+			p.Log.Warn("loading a certificate whose window moved; the next tick asks again", "certificate", name, "cause", err.Error())
+			delete(r.changed, name)
+			continue
+		}
+		known[name] = true
+		due = append(due, r.apply(c))
+	}
+	for _, c := range p.slice(ctx, r) {
+		if !known[c.Name] && astray(c) {
+			p.Log.Warn("a certificate was due never; it is looked at now", "certificate", c.Name)
+			due = append(due, c)
+		}
+	}
+	return due, nil
+}
+
+// slice is the next piece of the fleet, read without the index. It only mends what should not happen, so its own failure is no failure of the tick.
+func (p *Planner) slice(ctx context.Context, r *refresh) []inventory.Certificate {
+	cs, next, err := p.Table.Slice(ctx, p.Shard, r.notes.Cursor, sliceSize)
+	if err != nil {
+		p.Log.Warn("reading a slice of the fleet", "cause", err.Error())
+		return nil
+	}
+	r.notes.Cursor = next
+	return cs
+}
+
+// astray says whether nobody would ever look at the certificate again.
+func astray(c inventory.Certificate) bool { return c.Wanted.Enabled && c.Status.Due.IsZero() }
+
+// addCAs looks up what the plan must know of the CAs.
+func (p *Planner) addCAs(ctx context.Context, in *Input) error {
+	for i := range in.Certificates {
+		directory := in.Certificates[i].Wanted.Directory
+		if _, known := in.CAs[directory]; known {
+			continue
+		}
+		host, err := p.CAHost(directory)
+		if err != nil {
+			return err
+		}
+		limits, err := p.Table.Limits(ctx, directory)
+		if err != nil {
+			return fmt.Errorf("reading the limits of %s: %w", host, err)
+		}
+		in.CAs[directory] = CA{Host: host, Limits: limits}
+	}
+	return nil
+}
+
+// addSets looks up when the sets were last issued of which the certificates themselves can't tell: those of first and changed ones.
+func (p *Planner) addSets(ctx context.Context, in *Input) error {
+	asked := map[string][]string{}
+	for i := range in.Certificates {
+		c := &in.Certificates[i]
+		if c.Wanted.Enabled && (c.InUse == nil || c.Changed()) {
+			host := in.CAs[c.Wanted.Directory].Host
+			asked[host] = append(asked[host], budget.SetHash(c.Wanted.Domains))
+		}
+	}
+	for host, hashes := range asked {
+		slices.Sort(hashes)
+		issued, err := p.Table.SetsIssued(ctx, host, slices.Compact(hashes))
+		if err != nil {
+			return fmt.Errorf("reading when sets of names were issued: %w", err)
+		}
+		in.Sets[host] = issued
+	}
+	return nil
+}
+
+// addHours reads the calendar, if anything is to be placed in it.
+func (p *Planner) addHours(ctx context.Context, in *Input) error {
+	for i := range in.Certificates {
+		c := &in.Certificates[i]
+		if !unplaced(c, wish(c)) {
+			continue
+		}
+		var err error
+		if in.Hours, err = p.Table.Hours(ctx, p.Shard, in.Now); err != nil {
+			return fmt.Errorf("reading the calendar of renewals: %w", err)
+		}
+		return nil
+	}
+	return nil
+}
+
+// remembered asks for the registered domains of a list of names once in a tick.
+func (p *Planner) remembered() func([]string) []string {
+	known := map[string][]string{}
+	return func(names []string) []string {
+		key := strings.Join(names, ",")
+		if d, ok := known[key]; ok {
+			return d
+		}
+		d := p.RegisteredDomains(names)
+		known[key] = d
+		return d
+	}
+}

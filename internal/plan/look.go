@@ -1,0 +1,86 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// look answers for one certificate as far as that needs nothing but the certificate. Where it competes for the budgets and the worker, only Why
+// is set; where it still has to be given a place in the calendar, Place is set and empty.
+func (d *decider) look(c *inventory.Certificate) Outcome {
+	s := &c.Status
+	need := wish(c)
+	open := s.Issuance != ""
+	switch {
+	case need.Why == inventory.NeedNone && !open:
+		return d.disabled(c)
+	case s.Reason == reason.Scheduled && s.Due.After(d.Now):
+		return Outcome{Certificate: c, Until: s.Due} // its job is on the queue, or taken; only if nobody is through with it in time it is sent again
+	case open && !s.Due.Equal(s.NextAttempt) && s.Due.After(d.Now):
+		return Outcome{Certificate: c, Reason: reason.InProgress, Until: s.Due}
+	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end):
+		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
+	case s.NextAttempt.After(d.end):
+		return Outcome{Certificate: c, Until: s.NextAttempt}
+	case unplaced(c, need) && c.InUse.RenewAt.After(d.Now):
+		return Outcome{Certificate: c, Place: &Place{}}
+	}
+	if earliest := d.earliest(c, need); earliest.After(d.end) {
+		return Outcome{Certificate: c, Reason: reason.NotDue, Until: earliest}
+	}
+	return Outcome{Certificate: c, Why: purpose(need)}
+}
+
+// disabled gives up the place of a certificate that is no longer to be renewed.
+func (d *decider) disabled(c *inventory.Certificate) Outcome {
+	o := Outcome{Certificate: c, Reason: reason.Disabled}
+	if c.Booked != nil && c.Booked.Serial != "" {
+		o.Place = &Place{RenewAt: c.InUse.RenewAt}
+	}
+	return o
+}
+
+// unplaced says whether c's next renewal has no place in the calendar yet.
+func unplaced(c *inventory.Certificate, need inventory.Need) bool {
+	return need.Why == inventory.NeedRenewal && c.Status.Issuance == "" && (c.Booked == nil || c.Booked.Serial != c.InUse.Serial)
+}
+
+// earliest is the first moment at which a job for c makes sense.
+func (d *decider) earliest(c *inventory.Certificate, need inventory.Need) time.Time {
+	if c.Status.Issuance != "" {
+		return latest(d.Now, c.Status.NextAttempt)
+	}
+	return latest(d.Now, c.Status.NextAttempt, need.At)
+}
+
+// purpose is what a job for the need says it is for; what is no longer wanted is sent once more to be cleaned up.
+func purpose(n inventory.Need) inventory.Why {
+	if !job.Reason(n.Why).Known() {
+		return inventory.NeedRenewal
+	}
+	return n.Why
+}
+
+// wish is what the certificate needs, what somebody asked for by message included.
+func wish(c *inventory.Certificate) inventory.Need {
+	if a := c.Status.Asked; a != nil && c.Wanted.Enabled {
+		at := a.At
+		if until := c.GuardedUntil(); !a.Force && a.Reason != string(job.Revoked) && until.After(at) {
+			at = until
+		}
+		return inventory.Need{Why: inventory.Why(a.Reason), At: at}
+	}
+	return c.Need()
+}
+
+// need is what the certificate needs, with the moment that the plan has chosen for it.
+func (o *Outcome) need() inventory.Need {
+	n := wish(o.Certificate)
+	if o.Place != nil && n.Why == inventory.NeedRenewal {
+		n.At = o.Place.RenewAt
+	}
+	return n
+}

@@ -1,0 +1,88 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// grace is how many ticks after its start a job may go unclaimed before its certificate is due again.
+const grace = 2
+
+// Record is the certificate as the outcome leaves it.
+func (p Plan) Record(o Outcome) inventory.Certificate {
+	c := *o.Certificate
+	if o.Place != nil {
+		c = o.Place.on(c)
+	}
+	s := &c.Status
+	switch {
+	case o.Sends():
+		j := o.Job()
+		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start), p.Now, "", ""
+		s.Job, s.Start, s.Due = j.ID, o.Start, o.Start.Add(grace*p.Tick)
+	case o.Reason == "", o.Place != nil && s.Reason == reason.NotDue: // what is recorded says more, such as how the last attempt ended
+		s.Due = o.Until
+	default:
+		p.wait(s, o)
+	}
+	if o.Endangered && p.warns(s) {
+		s.Warned = p.Now
+	}
+	return c
+}
+
+// wait records a reason and when to look again.
+func (p Plan) wait(s *inventory.Status, o Outcome) {
+	s.Reason, s.Message, s.At, s.Due = o.Reason, o.message(), p.Now, o.Until
+	s.Limit, s.LimitKey, s.Job = "", "", ""
+	if b := o.Blocked; b != nil {
+		s.Limit, s.LimitKey, s.NextAttempt = string(b.Key.Limit), b.Key.Subject, o.Until
+	}
+}
+
+// Shown is the reason that the certificate has with the outcome.
+func (o *Outcome) Shown() reason.Reason {
+	if o.Reason == "" {
+		return o.Certificate.Status.Reason
+	}
+	return o.Reason
+}
+
+func (o *Outcome) message() string {
+	switch {
+	case o.Fault != nil:
+		return "the budget's entry can't be understood: " + o.Fault.Error()
+	case o.Reason == reason.Budget:
+		return o.Blocked.Waits(o.Until)
+	case o.Reason == reason.WorkerFull:
+		return "the worker has no slot left before " + stamp(o.Until)
+	case o.Reason == reason.InProgress && o.Certificate.Status.Issuance == "":
+		return "another certificate of the same names is issued first"
+	case o.Reason == reason.InProgress:
+		return "an invocation of the worker holds it"
+	case o.Reason == reason.Disabled:
+		return "disabled in the fleet file"
+	case o.Reason == reason.NotDue:
+		return "not due before " + stamp(o.Until)
+	}
+	return ""
+}
+
+// on gives c its place.
+func (p *Place) on(c inventory.Certificate) inventory.Certificate {
+	if p.Booking == (inventory.Booking{}) {
+		c.Booked = nil
+		return c
+	}
+	b, u := p.Booking, *c.InUse
+	u.RenewAt = p.RenewAt
+	c.InUse, c.Booked = &u, &b
+	return c
+}
+
+// warnEvery is how often it is said again that a certificate may end before its successor is there.
+const warnEvery = 24 * time.Hour
+
+func (p Plan) warns(s *inventory.Status) bool { return !s.Warned.Add(warnEvery).After(p.Now) }

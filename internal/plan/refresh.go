@@ -1,0 +1,199 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+// refresh is one tick's questions about renewal windows. Nothing of it is written before the plan is: an answer that was lost is asked for again.
+type refresh struct {
+	*Planner
+	ctx     context.Context // ends when the time for questions does
+	now     time.Time
+	tick    time.Duration
+	notes   Notes
+	changed map[string]Watch // by certificate: to be written
+	windows map[string]Watch // those of them whose window moved
+	asked   int
+	stopped bool // a CA is overloaded
+}
+
+// refresh asks what is due to be asked, a seeded sample beside it and, where a window of theirs moved into the past, everything of an issuer.
+func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration) (*refresh, error) {
+	notes, err := p.Table.Notes(ctx, p.Shard)
+	if err != nil {
+		return nil, fmt.Errorf("reading the planner's notes: %w", err)
+	}
+	r := &refresh{Planner: p, now: now, tick: tick, notes: notes, changed: map[string]Watch{}, windows: map[string]Watch{}}
+	r.notes.Raised = maps.Clone(notes.Raised)
+	if p.RenewalInfo == nil {
+		return r, nil
+	}
+	var cancel context.CancelFunc
+	r.ctx, cancel = context.WithTimeout(ctx, p.AskFor)
+	defer cancel()
+	for _, part := range []func(context.Context) error{r.sampled, r.due, r.raised} {
+		if err := part(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// most is how many questions a tick has time for.
+func (r *refresh) most() int { return int(r.AskFor.Seconds() * highRate) }
+
+// sampled asks about a few certificates out of turn: those that follow a moment drawn from the tick's own.
+func (r *refresh) sampled(ctx context.Context) error {
+	from := r.now.Add(time.Duration(inventory.Fraction("sample", stamp(r.now)) * float64(askEvery)))
+	ws, err := r.Table.Watches(ctx, r.Shard, from, from.Add(2*askEvery), sample)
+	if err != nil {
+		return fmt.Errorf("listing a sample of windows: %w", err)
+	}
+	r.ask(ws, lowRate)
+	return nil
+}
+
+func (r *refresh) due(ctx context.Context) error {
+	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(time.Second), r.most())
+	if err != nil {
+		return fmt.Errorf("listing the windows that are due: %w", err)
+	}
+	r.ask(choose(ws, r.now, r.tick, r.AskFor, !r.notes.Calm.After(r.now)))
+	return nil
+}
+
+// raised asks about everything of the issuers of which a window moved into the past, until all of theirs was answered since.
+func (r *refresh) raised(ctx context.Context) error {
+	if len(r.notes.Raised) == 0 {
+		return nil
+	}
+	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(10*365*24*time.Hour), r.most())
+	if err != nil {
+		return fmt.Errorf("listing the windows of a whole issuer: %w", err)
+	}
+	var open []Watch
+	for _, w := range ws {
+		if since, raised := r.notes.Raised[w.Issuer]; raised && w.Asked.Before(since) && w.Failures == 0 && !r.has(w) {
+			open = append(open, w)
+		}
+	}
+	left := r.most() - r.asked
+	r.ask(open[:max(0, min(left, len(open)))], highRate)
+	if len(open) == 0 || len(open) <= left && !r.stopped && len(ws) < r.most() {
+		clear(r.notes.Raised)
+	}
+	return nil
+}
+
+func (r *refresh) has(w Watch) bool {
+	_, asked := r.changed[w.Certificate]
+	return asked
+}
+
+// ask asks at a rate, a few at a time, until the time is over or a CA is overloaded.
+func (r *refresh) ask(ws []Watch, rate float64) {
+	r.RenewalInfo.Rate(rate)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	lane := make(chan struct{}, max(1, r.AskAtOnce))
+	for _, w := range ws {
+		mu.Lock()
+		over := r.stopped || r.ctx.Err() != nil || r.has(w)
+		mu.Unlock()
+		if over {
+			continue
+		}
+		lane <- struct{}{}
+		all.Go(func() {
+			defer func() { <-lane }()
+			a, err := r.RenewalInfo.Ask(r.ctx, w.Directory, w.CertID)
+			mu.Lock()
+			defer mu.Unlock()
+			r.note(w, a, err)
+		})
+	}
+	all.Wait()
+}
+
+// note keeps what an answer means.
+func (r *refresh) note(w Watch, a Answer, err error) {
+	if err != nil && r.ctx.Err() != nil {
+		return // it is asked in the next tick
+	}
+	r.asked++
+	if err != nil {
+		r.Log.Warn("asking for renewal information", "certificate", w.Certificate, "cause", err.Error())
+		r.changed[w.Certificate] = w.failed(a, r.now)
+		if a.Overloaded {
+			r.stopped, r.notes.Calm = true, r.now.Add(askEvery)
+		}
+		return
+	}
+	next := w.answered(a, r.now)
+	r.changed[w.Certificate] = next
+	if w.recalled(a, r.now) {
+		r.Log.Warn("a suggested window moved into the past; asking about everything of its issuer", "certificate", w.Certificate, "issuer", w.Issuer)
+		if r.notes.Raised == nil {
+			r.notes.Raised = map[string]time.Time{}
+		}
+		if _, already := r.notes.Raised[w.Issuer]; !already {
+			r.notes.Raised[w.Issuer] = r.now
+		}
+	}
+	if w.moved(a) {
+		r.windows[w.Certificate] = next
+	}
+}
+
+// apply gives a certificate the window that was found to have moved, if it is still what was asked about.
+func (r *refresh) apply(c inventory.Certificate) inventory.Certificate {
+	if w, moved := r.windows[c.Name]; moved && c.InUse != nil && c.InUse.CertID == w.CertID {
+		return c.Windowed(w.Window)
+	}
+	return c
+}
+
+// watches are those to be written, without those of certificates that somebody else changed meanwhile: they are asked about again.
+func (r *refresh) watches(except map[string]bool) []Watch {
+	ws := make([]Watch, 0, len(r.changed))
+	for name, w := range r.changed {
+		if !except[name] {
+			ws = append(ws, w)
+		}
+	}
+	return ws
+}
+
+// writes are the entries that a plan changes.
+type writes struct {
+	plain  []inventory.Certificate
+	placed []Placement
+	lost   map[string]bool // by name: changed by somebody else meanwhile
+}
+
+func (r *refresh) writes(made Plan) writes {
+	w := writes{lost: map[string]bool{}}
+	for i := range made.Outcomes {
+		o := &made.Outcomes[i]
+		c := made.Record(*o)
+		if o.Place == nil {
+			w.plain = append(w.plain, c)
+			continue
+		}
+		p := Placement{Certificate: c, Leaves: o.Certificate.Booked, Watch: watchOf(c, made.Now)}
+		if asked, ok := r.changed[c.Name]; ok && p.Watch != nil && asked.CertID == p.Watch.CertID && !p.Watch.Next.IsZero() {
+			p.Watch = &asked
+		}
+		if p.Watch != nil {
+			delete(r.changed, c.Name)
+		}
+		w.placed = append(w.placed, p)
+	}
+	return w
+}

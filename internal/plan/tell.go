@@ -1,0 +1,61 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// tell reports what a budget defers, and once a day what may end before its successor is there. A deferred certificate is looked at again when the
+// budget has room, so this is no chatter.
+func (p *Planner) tell(ctx context.Context, made Plan) {
+	events := made.events()
+	if len(events) == 0 {
+		return
+	}
+	if err := p.Bus.Publish(ctx, events...); err != nil {
+		p.Log.Warn("telling the bus", "cause", err.Error())
+	}
+}
+
+func (p Plan) events() []event.Event {
+	advice := make(map[budget.Key]Forecast, len(p.Forecasts))
+	for _, f := range p.Forecasts {
+		advice[f.Key] = f
+	}
+	var events []event.Event
+	for i := range p.Outcomes {
+		o := &p.Outcomes[i]
+		if o.Reason == reason.Budget {
+			events = append(events, event.Deferred(subject(o.Certificate), o.message(), o.Until))
+		}
+		if o.Endangered && p.warns(&o.Certificate.Status) {
+			events = append(events, p.expiring(o, advice))
+		}
+	}
+	return events
+}
+
+// expiring says what stands in the way and, where a budget does, what would help.
+func (p Plan) expiring(o *Outcome, advice map[budget.Key]Forecast) event.Event {
+	c := p.Record(*o)
+	message := fmt.Sprintf("in use until %s: %s", stamp(c.InUse.NotAfter), c.Status.Message)
+	if o.Blocked != nil {
+		if f, ok := advice[o.Blocked.Key]; ok {
+			message += "; " + f.Advice()
+		}
+	}
+	return event.Expiring(subject(&c), c.Status.Reason, message, latest(o.Start, o.Until))
+}
+
+func subject(c *inventory.Certificate) event.Subject {
+	s := event.Subject{Certificate: c.Name, Domains: c.Wanted.Domains}
+	if c.InUse != nil {
+		s.SecretARN, s.VersionID = c.InUse.SecretARN, c.InUse.VersionID
+	}
+	return s
+}

@@ -1,5 +1,5 @@
-# Thin on purpose: what tells that certpace itself has stopped, from outside of it. What it knows itself (a failed renewal, an
-# expiry ahead, a paused account) it says as events and metrics.
+# Thin on purpose: what tells that certpace itself has stopped, from outside of it, and that only a person can go on. What it knows
+# itself (a failed renewal, an expiry ahead) it says as events and metrics.
 
 # Nothing has run for three ticks: a stopped schedule, a role that lost its permission, an account without concurrency.
 resource "aws_cloudwatch_metric_alarm" "plan_missing" {
@@ -51,4 +51,38 @@ resource "aws_cloudwatch_metric_alarm" "jobs_dead" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
+}
+
+# The CA refused orders of this account until somebody unpauses it, or certificates still wait for that: looked at once a day each, so the
+# alarm ends a day after the last of them was let go.
+resource "aws_cloudwatch_metric_alarm" "account_paused" {
+  alarm_name          = "${var.name}-account-paused"
+  alarm_description   = "The CA paused certpace's account for some names, and no waiting ends that. Look at certpace budgets, unpause the names at the CA, then certpace budgets resume."
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+
+  metric_query {
+    id          = "paused"
+    expression  = "FILL(refused, 0) + FILL(waiting, 0)"
+    label       = "orders refused and certificates waiting because the account is paused"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { refused = "IssuancesFailed", waiting = "JobsDeferred" }
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "certpace"
+        metric_name = metric_query.value
+        dimensions  = { Shard = "0", Reason = "account-paused" }
+        stat        = "Sum"
+        period      = 86400
+      }
+    }
+  }
 }

@@ -18,7 +18,7 @@ func Learn(l Limit, now time.Time, retryAfter time.Duration) Bucket {
 
 // Late moves a bucket for an order that is issued later than its token was dated, by that much.
 func Late(_ Limit, b Bucket, by time.Duration) Bucket {
-	if by <= 0 || b.TATNanos() == 0 {
+	if by <= 0 || b.TATNanos() == 0 || b.IsPaused() {
 		return b
 	}
 	return BucketAt(b.TATNanos() + int64(by))
@@ -42,7 +42,7 @@ func Redate(l Limit, b Bucket, from, to time.Time) Bucket {
 func Rescale(from, to Limit, b Bucket, now time.Time) Bucket {
 	at := now.UnixNano()
 	lack := b.TATNanos() - at
-	if lack <= 0 || from.Emission() == to.Emission() {
+	if lack <= 0 || from.Emission() == to.Emission() || b.IsPaused() {
 		return b
 	}
 	most := max(int64(to.Refill()), lack)

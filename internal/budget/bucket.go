@@ -27,6 +27,13 @@ func (b Bucket) TATNanos() int64 {
 // Equal says whether two buckets have the same TAT, in whatever time zone.
 func (b Bucket) Equal(other Bucket) bool { return b.TATNanos() == other.TATNanos() }
 
+// Paused is the bucket of consecutive failures of a name for which the CA paused the account: no token of it ever comes back, because no
+// waiting ends a pause. A person does, or an order that the CA accepts all the same.
+func Paused() Bucket { return Bucket{TAT: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)} }
+
+// IsPaused says whether b is Paused. Spending, dating anew, rescaling and refunding leave it as it is.
+func (b Bucket) IsPaused() bool { return b.Equal(Paused()) }
+
 // Stricter is the one of two buckets that has fewer tokens: the later TAT.
 func Stricter(a, b Bucket) Bucket {
 	if b.TATNanos() > a.TATNanos() {

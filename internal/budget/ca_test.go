@@ -2,6 +2,7 @@ package budget
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +13,13 @@ import (
 // what it spends there and what only at issuance, and whom it exempts. Of the package it uses the names of the limits only.
 type modelCA struct {
 	limits map[Name]boulder
+	own    map[Key]boulder    // overrides of one bucket
+	grants map[string]boulder // by account: what replaces the limit of all accounts on a registered domain
 	tat    map[Key]int64
 	sets   map[string]time.Time // last issued
 }
+
+const otherAccount = "https://ca.test/acct/2"
 
 type modelOrder struct {
 	account string
@@ -29,7 +34,14 @@ func (c *modelCA) ask(name Name, subject string, at time.Time) (Key, boulderDeci
 	if v, ok := c.tat[k]; ok {
 		tat = &v
 	}
-	return k, c.limits[name].spend(tat, at.UnixNano())
+	l := c.limits[name]
+	if own, ok := c.own[k]; ok {
+		l = own
+	}
+	if account, _, ok := strings.Cut(subject, " "); ok && name == CertificatesPerRegisteredDomainPerAccount {
+		l = c.grants[account]
+	}
+	return k, l.spend(tat, at.UnixNano())
 }
 
 func (c *modelCA) spend(name Name, subject string, at time.Time) {
@@ -59,8 +71,13 @@ func (c *modelCA) newOrder(o modelOrder, at time.Time) Name {
 	fresh := !c.remembers(o.names, at)
 	if fresh {
 		checks = append(checks, check{NewOrdersPerAccount, o.account})
+		_, granted := c.grants[o.account]
 		for _, d := range o.domains {
-			checks = append(checks, check{CertificatesPerRegisteredDomain, d})
+			if granted {
+				checks = append(checks, check{CertificatesPerRegisteredDomainPerAccount, o.account + " " + d})
+			} else {
+				checks = append(checks, check{CertificatesPerRegisteredDomain, d})
+			}
 		}
 	}
 	for _, k := range checks {
@@ -76,7 +93,11 @@ func (c *modelCA) newOrder(o modelOrder, at time.Time) Name {
 
 func (c *modelCA) issue(o modelOrder, at time.Time) {
 	if !c.remembers(o.names, at) {
+		_, granted := c.grants[o.account]
 		for _, d := range o.domains {
+			if granted {
+				c.spend(CertificatesPerRegisteredDomainPerAccount, o.account+" "+d, at)
+			}
 			c.spend(CertificatesPerRegisteredDomain, d, at)
 		}
 	}
@@ -133,7 +154,8 @@ func (w *world) pass(to time.Time) {
 func (w *world) redate(v *voyage) {
 	for _, x := range v.writes {
 		if x.Key.Limit.atIssuance() {
-			w.ours[x.Key] = Redate(w.limits[x.Key.Limit], w.ours[x.Key], v.by, v.at)
+			l, _ := w.limits.Of(x.Key)
+			w.ours[x.Key] = Redate(l, w.ours[x.Key], v.by, v.at)
 		}
 	}
 	v.by, v.carryOn = v.at, time.Time{}
@@ -176,17 +198,48 @@ func TestNoOrderThatWasAllowedIsDeniedByTheCA(t *testing.T) {
 
 func drawWorld(t *rapid.T) *world {
 	w := &world{
-		ca:     &modelCA{limits: map[Name]boulder{}, tat: map[Key]int64{}, sets: map[string]time.Time{}},
+		ca: &modelCA{
+			limits: map[Name]boulder{}, own: map[Key]boulder{}, grants: map[string]boulder{}, tat: map[Key]int64{}, sets: map[string]time.Time{},
+		},
 		limits: Limits{}, ours: map[Key]Bucket{}, now: epoch, past: map[string]time.Time{},
 	}
 	for _, n := range []Name{NewOrdersPerAccount, CertificatesPerRegisteredDomain, CertificatesPerExactSet, FailedAuthorizations} {
-		l := Limit{
-			Burst: rapid.Int64Range(1, 4).Draw(t, string(n)), Count: rapid.Int64Range(1, 4).Draw(t, "count"),
-			Period: time.Duration(rapid.Int64Range(1, int64(6*time.Hour)).Draw(t, "period")) + 4,
-		}
+		l := drawTight(t, string(n))
 		w.limits[n], w.ca.limits[n] = l, transcribed(l)
 	}
+	w.drawOverrides(t)
 	return w
+}
+
+func drawTight(t *rapid.T, label string) Limit {
+	return Limit{
+		Burst: rapid.Int64Range(1, 4).Draw(t, label), Count: rapid.Int64Range(1, 4).Draw(t, "count"),
+		Period: time.Duration(rapid.Int64Range(1, int64(6*time.Hour)).Draw(t, "period")) + 4,
+	}
+}
+
+// drawOverrides has the CA grant, or deny, more to one key than to the others.
+func (w *world) drawOverrides(t *rapid.T) {
+	for _, k := range []Key{
+		{testCA, NewOrdersPerAccount, testAccount},
+		{testCA, CertificatesPerRegisteredDomain, "example.com"},
+		{testCA, CertificatesPerExactSet, SetHash([]string{"a.example.com"})},
+		{testCA, FailedAuthorizations, FailureSubject(testAccount, "a.example.com")},
+	} {
+		if rapid.IntRange(0, 2).Draw(t, "overridden") == 0 {
+			l := drawTight(t, k.String())
+			w.limits[k.Limit.For(k.Subject)], w.ca.own[k] = l, transcribed(l)
+		}
+	}
+	own, l := CertificatesPerRegisteredDomainPerAccount, drawTight(t, "granted")
+	switch rapid.IntRange(0, 2).Draw(t, "granted to") {
+	case 0:
+		w.limits[own.For(testAccount)] = l
+		w.ca.grants[testAccount] = transcribed(l)
+	case 1:
+		w.limits[own] = l
+		w.ca.grants[testAccount], w.ca.grants[otherAccount] = transcribed(l), transcribed(l)
+	}
 }
 
 func drawPause(t *rapid.T) time.Duration {
@@ -244,7 +297,7 @@ func drawOrder(t *rapid.T) modelOrder {
 		domains = append(domains, n[2:])
 	}
 	return modelOrder{
-		account: rapid.SampledFrom([]string{testAccount, "https://ca.test/acct/2"}).Draw(t, "account"),
+		account: rapid.SampledFrom([]string{testAccount, otherAccount}).Draw(t, "account"),
 		names:   names, domains: distinct(domains),
 	}
 }

@@ -29,13 +29,13 @@ type Verdict struct {
 // issuedBy, which is at most MaxIssuance from now.
 //
 // Of several buckets that deny, the one with the latest RetryAt is named, the first of them where several agree: there is no sense
-// in coming back before.
+// in coming back before. A pause is named before all of them, because no wait ends it: Decision.Paused.
 func Decide(list []Need, have map[Key]Bucket, now, issuedBy, orderBy time.Time) Verdict {
 	v := Verdict{Allowed: true, Decision: Decision{Allowed: true}}
 	asked := false
 	for _, n := range list {
 		by := issuedBy
-		if n.Key.Limit.atRequest() {
+		if n.Key.Limit.AtRequest() {
 			by = orderBy
 		}
 		b := have[n.Key]
@@ -97,11 +97,14 @@ func (v *Verdict) record(n Need, read, after Bucket) {
 	}
 }
 
-// stricter says whether a is the stricter of two decisions: denied before allowed, then the later RetryAt, then fewer tokens left.
+// stricter says whether a is the stricter of two decisions: denied before allowed, a pause before a wait, then the later RetryAt, then
+// fewer tokens left.
 func stricter(a, b Decision) bool {
 	switch {
 	case a.Allowed != b.Allowed:
 		return b.Allowed
+	case a.Paused != b.Paused:
+		return a.Paused
 	case !a.Allowed:
 		return a.RetryAt.After(b.RetryAt)
 	}

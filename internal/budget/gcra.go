@@ -9,12 +9,19 @@ import (
 type Decision struct {
 	Allowed   bool
 	Remaining int64     // whole tokens in the bucket after the call: Check takes none, Spend has taken one
-	RetryAt   time.Time // when the next token is there; zero when allowed
+	RetryAt   time.Time // when the next token is there, or, in a paused bucket, when to look again; zero when allowed
 	ResetAt   time.Time // when the bucket will be full
+	Paused    bool      // denied by a pause (Bucket.IsPaused): no waiting helps
 }
+
+// lookAgain is how long a paused bucket is left alone: a person may have told the CA and nobody else.
+const lookAgain = day
 
 // Check says whether a token is there now. It takes nothing.
 func Check(l Limit, b Bucket, now time.Time) Decision {
+	if b.IsPaused() {
+		return Decision{Paused: true, RetryAt: now.Add(lookAgain).UTC(), ResetAt: b.TAT}
+	}
 	at := now.UnixNano()
 	emission, credit := int64(l.Emission()), l.credit(b, at)
 	d := Decision{Remaining: max(0, credit/emission), ResetAt: moment(max(at, b.TATNanos()))}
@@ -51,6 +58,9 @@ func Spend(l Limit, b Bucket, now, issuedBy time.Time) (Bucket, Decision) {
 // taken here than the CA takes, never less. Where the CA counts at once, both times are now and the result is Boulder's but for a
 // part of a token.
 func Drained(l Limit, b Bucket, issuedBy, latest time.Time) Bucket {
+	if b.IsPaused() {
+		return b
+	}
 	tat, by := b.TATNanos(), issuedBy.UnixNano()
 	taken := max(tat, by) + int64(l.Emission())
 	empty := max(by, latest.UnixNano()) + int64(l.Refill())
@@ -61,18 +71,21 @@ func Drained(l Limit, b Bucket, issuedBy, latest time.Time) Bucket {
 // else was spent since, or while the bucket wasn't full in between; Write.Undo is exact where the write is still at hand.
 func Refund(l Limit, b Bucket, now time.Time) Bucket {
 	at, tat := now.UnixNano(), b.TATNanos()
-	if at > tat {
+	if at > tat || b.IsPaused() {
 		return b
 	}
 	return BucketAt(max(tat-int64(l.Emission()), at))
 }
 
 // FitsAt is the earliest moment at which a batch of n tokens, taken from now on as they come, can all have been taken; for n
-// up to the burst it is also when all n are there at once. A wait beyond the year 2262 is cut there.
+// up to the burst it is also when all n are there at once. A wait beyond the year 2262 is cut there; a pause's never ends.
 func FitsAt(l Limit, b Bucket, now time.Time, n int64) time.Time {
 	at := now.UnixNano()
-	if n < 1 {
+	switch {
+	case n < 1:
 		return moment(at)
+	case b.IsPaused():
+		return b.TAT
 	}
 	start, over, emission := max(at, b.TATNanos()), n-l.Burst, int64(l.Emission())
 	if over > (math.MaxInt64-start)/emission {

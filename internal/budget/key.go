@@ -19,7 +19,7 @@ func (k Key) String() string { return k.CA + "/" + string(k.Limit) + "/" + k.Sub
 // Shared says whether the CA counts this bucket over all accounts, so that people who know nothing of us spend from it too.
 func (k Key) Shared() bool {
 	switch k.Limit {
-	case CertificatesPerRegisteredDomain, CertificatesPerExactSet, NewRegistrationsPerIP:
+	case CertificatesPerRegisteredDomain, CertificatesPerExactSet, NewRegistrationsPerIP, NewRegistrationsPerIPv6Range:
 		return true
 	}
 	return false
@@ -49,6 +49,12 @@ func CAHost(directory string) (string, error) {
 
 // FailureSubject is the subject of a name's failures with an account.
 func FailureSubject(account, name string) string { return account + " " + strings.ToLower(name) }
+
+// DomainSubject is the subject of a registered domain's certificates of one account.
+func DomainSubject(account, domain string) string { return account + " " + strings.ToLower(domain) }
+
+// AnyAddress is the subject of registrations: a Lambda doesn't know the address that it comes from, so one bucket stands for all.
+const AnyAddress = "any"
 
 // Failure splits the subject of a key of FailedAuthorizations or ConsecutiveFailures; ok is false for every other key.
 func (k Key) Failure() (account, name string, ok bool) {

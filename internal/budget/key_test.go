@@ -14,6 +14,8 @@ func sampleKeys() []Key {
 		{"ca.test", FailedAuthorizations, FailureSubject("https://ca.test/acct/1", "*.example.com")},
 		{"ca.test", ConsecutiveFailures, FailureSubject("https://ca.test/acct/1", "Example.com")},
 		{"ca.test", NewRegistrationsPerIP, "2001:db8::1"},
+		{"ca.test", NewRegistrationsPerIPv6Range, AnyAddress},
+		{"ca.test", CertificatesPerRegisteredDomainPerAccount, DomainSubject("https://ca.test/acct/1", "Example.com")},
 	}
 }
 
@@ -32,7 +34,9 @@ func TestKeysSurviveTheirText(t *testing.T) {
 }
 
 func TestWhichKeysAreShared(t *testing.T) {
-	want := map[Name]bool{CertificatesPerRegisteredDomain: true, CertificatesPerExactSet: true, NewRegistrationsPerIP: true}
+	want := map[Name]bool{
+		CertificatesPerRegisteredDomain: true, CertificatesPerExactSet: true, NewRegistrationsPerIP: true, NewRegistrationsPerIPv6Range: true,
+	}
 	for _, k := range sampleKeys() {
 		if k.Shared() != want[k.Limit] {
 			t.Errorf("%s: shared %v", k.Limit, k.Shared())

@@ -74,6 +74,7 @@ func TestLimitSets(t *testing.T) {
 		NewOrdersPerAccount: 36 * time.Second, CertificatesPerRegisteredDomain: 12096 * time.Second,
 		CertificatesPerExactSet: 120960 * time.Second, FailedAuthorizations: 720 * time.Second,
 		ConsecutiveFailures: 86400 * time.Second, NewRegistrationsPerIP: 1080 * time.Second,
+		NewRegistrationsPerIPv6Range: 21600 * time.Millisecond,
 	}
 	for n, l := range LetsEncrypt() {
 		if l.Emission() != want[n] {
@@ -85,8 +86,10 @@ func TestLimitSets(t *testing.T) {
 		if !ok || limits.Validate() != nil {
 			t.Errorf("%s: %v, %v", set, ok, limits.Validate())
 		}
-		if set != SetNone && len(limits) != len(Names()) {
-			t.Errorf("%s has %d limits of %d", set, len(limits), len(Names()))
+		for _, n := range Names() {
+			if _, has := limits[n]; has != (set != SetNone && !n.OverrideOnly()) {
+				t.Errorf("%s: %s is there: %v", set, n, has)
+			}
 		}
 	}
 	if _, ok := Set("zerossl"); ok {

@@ -46,12 +46,23 @@ type Need struct {
 	Keep  int64 // tokens that must remain after a Take, for somebody else; see KeepShare
 }
 
-// Refused says in words that d denied the need: the limit, what it counts, and when it has room.
-func (n Need) Refused(d Decision) string { return n.Waits(d.RetryAt) }
+// Refused says in words that d denied the need: the limit, what it counts, and when it has room; or that there is a pause, and what ends it.
+func (n Need) Refused(d Decision) string {
+	if d.Paused {
+		return n.PausedWords()
+	}
+	return n.Waits(d.RetryAt)
+}
 
 // Waits says in words that the need has no room before a moment.
 func (n Need) Waits(until time.Time) string {
 	return fmt.Sprintf("no room in %s of %s before %s", n.Key.Limit, n.Key.Subject, until.UTC().Format(time.RFC3339))
+}
+
+// PausedWords says in words that there is a pause, and what ends it.
+func (n Need) PausedWords() string {
+	_, name, _ := n.Key.Failure()
+	return fmt.Sprintf("the CA paused the account for %s; open the link that `certpace status NAME` shows, then `certpace budgets resume`", name)
 }
 
 // Needs lists the buckets that o meets, in the order of Names and then of their subjects. Limits that are absent from l, or that
@@ -61,7 +72,10 @@ func (n Need) Waits(until time.Time) string {
 // enough to pause it; a renewal of the same set also by its exact set and by failed authorizations; every other order by all. An
 // exempt order is still counted when it is issued: always for its exact set, and for its registered domains if the set is new.
 //
-// The CA looks at a pause, not at the consecutive failures themselves; here the last failure before the pause is never risked.
+// A registered domain whose certificates are counted for the account is denied by that count only; the one of all accounts is drained.
+//
+// The CA looks at a pause, not at the consecutive failures themselves; here the last failure before the pause is never risked. A
+// CA whose failures aren't limited may pause names all the same, so their buckets are looked at for a pause in any case.
 func Needs(l Limits, o Order) []Need {
 	n := needs{limits: l, order: o}
 	paying := o.Renewal != ARI && o.Renewal != SameSet
@@ -70,9 +84,9 @@ func Needs(l Limits, o Order) []Need {
 	}
 	switch {
 	case paying:
-		n.add(CertificatesPerRegisteredDomain, Take, distinct(o.RegisteredDomains)...)
+		n.addDomains(Take)
 	case o.Renewal == ARI && !o.SetKnown:
-		n.add(CertificatesPerRegisteredDomain, Drain, distinct(o.RegisteredDomains)...)
+		n.addDomains(Drain)
 	}
 	if o.Renewal == ARI {
 		n.add(CertificatesPerExactSet, Drain, SetHash(o.Names))
@@ -80,8 +94,26 @@ func Needs(l Limits, o Order) []Need {
 		n.add(CertificatesPerExactSet, Take, SetHash(o.Names))
 		n.add(FailedAuthorizations, Look, failureSubjects(o.Account, o.Names)...)
 	}
-	n.add(ConsecutiveFailures, Look, failureSubjects(o.Account, o.Names)...)
+	n.addPauses()
 	return n.list
+}
+
+// RegistrationNeeds lists the buckets that a new account meets. A client that comes over IPv6 pays for its address and its range; whether
+// it does isn't known here, so both are paid for.
+func RegistrationNeeds(l Limits, ca string) []Need {
+	n := needs{limits: l, order: Order{CA: ca}}
+	n.add(NewRegistrationsPerIP, Take, AnyAddress)
+	n.add(NewRegistrationsPerIPv6Range, Take, AnyAddress)
+	return n.list
+}
+
+// PauseKeys lists the buckets that keep a pause of these names.
+func PauseKeys(ca, account string, names []string) []Key {
+	var keys []Key
+	for _, s := range failureSubjects(account, names) {
+		keys = append(keys, Key{CA: ca, Limit: ConsecutiveFailures, Subject: s})
+	}
+	return keys
 }
 
 // FailureNeeds lists the buckets that the CA counts failed validations of these names in. It counts them whatever the kind of order,
@@ -98,11 +130,16 @@ func FailureNeeds(l Limits, ca, account string, names []string) []Need {
 func KeepShare(list []Need, share float64) []Need {
 	list = slices.Clone(list)
 	for i, n := range list {
-		if n.Mode == Take && (n.Key.Limit == NewOrdersPerAccount || n.Key.Limit == CertificatesPerRegisteredDomain) {
+		if n.Mode == Take && n.Key.Limit.reserved() {
 			list[i].Keep = Reserve(n.Limit, share)
 		}
 	}
 	return list
+}
+
+// reserved says whether people need some of the limit's tokens too.
+func (n Name) reserved() bool {
+	return n == NewOrdersPerAccount || n == CertificatesPerRegisteredDomain || n == CertificatesPerRegisteredDomainPerAccount
 }
 
 type needs struct {
@@ -112,12 +149,43 @@ type needs struct {
 }
 
 func (n *needs) add(name Name, m Mode, subjects ...string) {
-	limit, ok := n.limits[name]
-	if !ok || !limit.Binds() {
-		return
-	}
 	for _, s := range subjects {
-		n.list = append(n.list, Need{Key: Key{CA: n.order.CA, Limit: name, Subject: s}, Limit: limit, Mode: m})
+		k := n.key(name, s)
+		if limit, ok := n.limits.Of(k); ok && limit.Binds() {
+			n.list = append(n.list, Need{Key: k, Limit: limit, Mode: m})
+		}
+	}
+}
+
+func (n *needs) key(name Name, subject string) Key {
+	return Key{CA: n.order.CA, Limit: name, Subject: subject}
+}
+
+// addDomains adds what counts the certificates of the order's registered domains. Where the CA counts them for the account, it doesn't ask
+// the count of all accounts, however little the other one binds; it goes on counting there.
+func (n *needs) addDomains(m Mode) {
+	domains := distinct(n.order.RegisteredDomains)
+	var own []string
+	for _, d := range domains {
+		subject, asked := DomainSubject(n.order.Account, d), m
+		if _, replaced := n.limits.Of(n.key(CertificatesPerRegisteredDomainPerAccount, subject)); replaced {
+			own, asked = append(own, subject), Drain
+		}
+		n.add(CertificatesPerRegisteredDomain, asked, d)
+	}
+	n.add(CertificatesPerRegisteredDomainPerAccount, m, own...)
+}
+
+// pauseOnly is a limit that nothing but a pause denies by.
+var pauseOnly = Limit{Burst: int64(maxRefill), Count: 1, Period: 1}
+
+func (n *needs) addPauses() {
+	for _, k := range PauseKeys(n.order.CA, n.order.Account, n.order.Names) {
+		limit, ok := n.limits.Of(k)
+		if !ok || !limit.Binds() {
+			limit = pauseOnly
+		}
+		n.list = append(n.list, Need{Key: k, Limit: limit, Mode: Look})
 	}
 }
 

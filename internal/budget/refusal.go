@@ -2,6 +2,7 @@ package budget
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ type Refusal struct {
 // anchors are the fragments of the documentation link that ends every rate limit's detail. They are the stable part of the text.
 var anchors = map[string]Name{
 	"new-registrations-per-ip-address":                  NewRegistrationsPerIP,
-	"new-registrations-per-ipv6-range":                  NewRegistrationsPerIP, // no bucket of its own: waiting is the same
+	"new-registrations-per-ipv6-range":                  NewRegistrationsPerIPv6Range,
 	"new-orders-per-account":                            NewOrdersPerAccount,
 	"authorization-failures-per-identifier-per-account": FailedAuthorizations,
 	"new-certificates-per-registered-domain":            CertificatesPerRegisteredDomain,
@@ -29,6 +30,7 @@ var (
 	anchorText  = regexp.MustCompile(`#([a-z0-9-]+)`)
 	quotedText  = regexp.MustCompile(`"([A-Za-z0-9*._:/-]{1,253})"`)
 	retryText   = regexp.MustCompile(`retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC`)
+	pausedText  = regexp.MustCompile(`(?is)requesting certificates for (.+?)(?:,? and possibly others|\. Please)`)
 	unpauseLink = regexp.MustCompile(`(?i)https?://[^\s"']*unpause[^\s"']*`)
 )
 
@@ -51,8 +53,25 @@ func Classify429(detail, retryAfter string, now time.Time) Refusal {
 	return r
 }
 
-// Key is the bucket that the refusal speaks of, for an order of these names by this account; ok is false where it speaks of none.
-func (r Refusal) Key(ca, account string, names []string) (k Key, ok bool) {
+// Bucket is what the refusal speaks of, for an order of these names by this account, and the limit in force there; ok is false where it
+// speaks of none that is kept. Both counts of a registered domain's certificates are refused in the same words: what is meant is the one
+// that the CA asked, which is the account's where there is one.
+func (r Refusal) Bucket(l Limits, ca, account string, names []string) (k Key, limit Limit, ok bool) {
+	k, ok = r.key(ca, account, names)
+	if !ok {
+		return Key{}, Limit{}, false
+	}
+	if k.Limit == CertificatesPerRegisteredDomain {
+		own := Key{CA: ca, Limit: CertificatesPerRegisteredDomainPerAccount, Subject: DomainSubject(account, k.Subject)}
+		if limit, ok := l.Of(own); ok {
+			return own, limit, true
+		}
+	}
+	limit, ok = l.Of(k)
+	return k, limit, ok
+}
+
+func (r Refusal) key(ca, account string, names []string) (k Key, ok bool) {
 	k = Key{CA: ca, Limit: r.Limit}
 	switch r.Limit {
 	case NewOrdersPerAccount:
@@ -65,11 +84,30 @@ func (r Refusal) Key(ca, account string, names []string) (k Key, ok bool) {
 		if r.Subject != "" {
 			k.Subject = FailureSubject(account, r.Subject)
 		}
+	case NewRegistrationsPerIP, NewRegistrationsPerIPv6Range:
+		k.Subject = AnyAddress
 	}
 	if k.Subject == "" {
 		return Key{}, false
 	}
 	return k, true
+}
+
+// PausedNames lists those of an order's names that the detail of a pause names; all of them where it names none, because it was this
+// order that was refused.
+func PausedNames(detail string, names []string) []string {
+	named := map[string]bool{}
+	if m := pausedText.FindStringSubmatch(detail); m != nil {
+		for _, n := range strings.Split(strings.ToLower(m[1]), ",") {
+			named[strings.Trim(n, " \"'")] = true
+		}
+	}
+	all := distinct(names)
+	some := slices.DeleteFunc(slices.Clone(all), func(n string) bool { return !named[n] })
+	if len(some) == 0 {
+		return all
+	}
+	return some
 }
 
 // RedactUnpause takes the unpause link out of a detail. It is a bearer token: whoever has it can act for the account.

@@ -1,6 +1,7 @@
 package budget
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestClassify429(t *testing.T) {
 			"1112", Refusal{Limit: NewRegistrationsPerIP, RetryAfter: 1112 * time.Second}},
 		{"new registrations of a range of addresses",
 			"too many new registrations (500) from this /48 subnet of IPv6 addresses in the last 3h0m0s, retry after 2026-12-01 00:00:22 UTC" + seeLimits + "new-registrations-per-ipv6-range",
-			"22", Refusal{Limit: NewRegistrationsPerIP, RetryAfter: 22 * time.Second}},
+			"22", Refusal{Limit: NewRegistrationsPerIPv6Range, RetryAfter: 22 * time.Second}},
 		{"new orders",
 			"too many new orders (300) from this account in the last 3h0m0s, retry after 2026-12-01 00:00:36 UTC" + seeLimits + "new-orders-per-account",
 			"36", Refusal{Limit: NewOrdersPerAccount, RetryAfter: 36 * time.Second}},
@@ -82,12 +83,66 @@ func TestARefusalNamesItsBucket(t *testing.T) {
 			Key{testCA, FailedAuthorizations, testAccount + " a.example.com"}},
 		{"a domain that wasn't quoted names none", Refusal{Limit: CertificatesPerRegisteredDomain}, Key{}},
 		{"a name that wasn't quoted names none", Refusal{Limit: FailedAuthorizations}, Key{}},
-		{"our address isn't known", Refusal{Limit: NewRegistrationsPerIP}, Key{}},
+		{"our address isn't known, so all are meant", Refusal{Limit: NewRegistrationsPerIP}, Key{testCA, NewRegistrationsPerIP, AnyAddress}},
+		{"nor is our range", Refusal{Limit: NewRegistrationsPerIPv6Range}, Key{testCA, NewRegistrationsPerIPv6Range, AnyAddress}},
 		{"an unknown limit names none", Refusal{Subject: "example.com"}, Key{}},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
-			if got, ok := tc.refusal.Key(testCA, testAccount, names); got != tc.want || ok != (tc.want != Key{}) {
-				t.Errorf("%+v, %v; want %+v", got, ok, tc.want)
+			got, limit, ok := tc.refusal.Bucket(LetsEncrypt(), testCA, testAccount, names)
+			if got != tc.want || ok != (tc.want != Key{}) || limit != LetsEncrypt()[tc.want.Limit] {
+				t.Errorf("%+v, %+v, %v; want %+v", got, limit, ok, tc.want)
+			}
+		})
+	}
+}
+
+func TestARefusedDomainIsTheCountThatWasAsked(t *testing.T) {
+	r, more := Refusal{Limit: CertificatesPerRegisteredDomain, Subject: "example.com"}, Limit{Burst: 9, Count: 9, Period: day}
+	own := CertificatesPerRegisteredDomainPerAccount
+	for _, tc := range []struct {
+		why       string
+		overrides Limits
+		want      Key
+		limit     Limit
+	}{
+		{"the account's, where it is granted one", Limits{own: more}, Key{testCA, own, DomainSubject(testAccount, "example.com")}, more},
+		{"the account's, where it is granted to this one", Limits{own.For(testAccount): more}, Key{testCA, own, DomainSubject(testAccount, "example.com")}, more},
+		{"that of all accounts, where another one is granted its own", Limits{own.For("other"): more},
+			Key{testCA, CertificatesPerRegisteredDomain, "example.com"}, LetsEncrypt()[CertificatesPerRegisteredDomain]},
+		{"that of all accounts, with the domain's own limit", Limits{CertificatesPerRegisteredDomain.For("example.com"): more},
+			Key{testCA, CertificatesPerRegisteredDomain, "example.com"}, more},
+	} {
+		t.Run(tc.why, func(t *testing.T) {
+			if k, l, ok := r.Bucket(LetsEncrypt().With(tc.overrides), testCA, testAccount, nil); k != tc.want || l != tc.limit || !ok {
+				t.Errorf("%+v, %+v, %v; want %+v, %+v", k, l, ok, tc.want, tc.limit)
+			}
+		})
+	}
+	if _, _, ok := r.Bucket(Limits{}, testCA, testAccount, nil); ok {
+		t.Error("a CA without limits has a bucket")
+	}
+}
+
+func TestWhichNamesArePaused(t *testing.T) {
+	order := []string{"b.example.com", "A.example.com", "*.example.com"}
+	all := []string{"*.example.com", "a.example.com", "b.example.com"}
+	const begin, end = "Your account is temporarily prevented from requesting certificates for ", " and possibly others. Please visit: https://ca.test/sfe/v1/unpause?jwt=x"
+	for _, tc := range []struct {
+		why, detail string
+		want        []string
+	}{
+		{"the one that is named", begin + "a.example.com" + end, []string{"a.example.com"}},
+		{"those that are named, of another order none", begin + "*.example.com, c.example.com, B.EXAMPLE.com" + end, []string{"*.example.com", "b.example.com"}},
+		{"in quotes too", begin + `"a.example.com"` + end, []string{"a.example.com"}},
+		{"without others", begin + "a.example.com. Please visit: https://ca.test/unpause", []string{"a.example.com"}},
+		{"all, where only others are named", begin + "c.example.com" + end, all},
+		{"a part of a name names nothing", begin + "xa.example.com" + end, all},
+		{"all, where nothing is named", "paused, see https://ca.test/unpause?for=a.example.com", all},
+		{"all, where nothing is said", "", all},
+	} {
+		t.Run(tc.why, func(t *testing.T) {
+			if got := PausedNames(tc.detail, order); !slices.Equal(got, tc.want) {
+				t.Errorf("%v; want %v", got, tc.want)
 			}
 		})
 	}
@@ -123,7 +178,12 @@ func FuzzClassify429(f *testing.F) {
 		if r.Subject != strings.ToLower(r.Subject) || len(r.Subject) > 253 || strings.ContainsAny(r.Subject, " \"\n#") {
 			t.Fatalf("subject %q", r.Subject)
 		}
-		if k, ok := r.Key(testCA, testAccount, []string{"a.test"}); ok {
+		for _, n := range PausedNames(detail, []string{"a.example.com", "b.example.com"}) {
+			if n != "a.example.com" && n != "b.example.com" {
+				t.Fatalf("%q is paused, and not in the order", n)
+			}
+		}
+		if k, _, ok := r.Bucket(LetsEncrypt(), testCA, testAccount, []string{"a.test"}); ok {
 			if back, err := ParseKey(k.String()); err != nil || back != k {
 				t.Fatalf("%+v reads back as %+v, %v", k, back, err)
 			}

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Limits is a CA's set of limits. A name that is absent is not limited.
+// Limits is a CA's set of limits. A name that is absent is not limited. A name made by Name.For limits one key only, in place of what
+// holds for every key; so does the CA keep its own overrides.
 type Limits map[Name]Limit
 
 // The names of the limit sets.
@@ -31,6 +32,7 @@ func LetsEncrypt() Limits {
 		FailedAuthorizations:            {Burst: 5, Count: 5, Period: time.Hour},
 		ConsecutiveFailures:             {Burst: 1152, Count: 1, Period: day},
 		NewRegistrationsPerIP:           {Burst: 10, Count: 10, Period: 3 * time.Hour},
+		NewRegistrationsPerIPv6Range:    {Burst: 500, Count: 500, Period: 3 * time.Hour},
 	}
 }
 
@@ -43,6 +45,7 @@ func LetsEncryptStaging() Limits {
 		FailedAuthorizations:            {Burst: 200, Count: 200, Period: time.Hour},
 		ConsecutiveFailures:             {Burst: 3600, Count: 3600, Period: 6 * time.Hour},
 		NewRegistrationsPerIP:           {Burst: 50, Count: 50, Period: 3 * time.Hour},
+		NewRegistrationsPerIPv6Range:    {Burst: 500, Count: 500, Period: 3 * time.Hour},
 	}
 }
 
@@ -82,13 +85,38 @@ func (l Limits) With(overrides Limits) Limits {
 	return all
 }
 
+// Of is the limit in force for a key; ok is false where nothing limits it.
+func (l Limits) Of(k Key) (limit Limit, ok bool) {
+	name, ok := l.InForce(k)
+	return l[name], ok
+}
+
+// InForce is the name under which l has the limit of a key: what was said of the key itself, else of its account, else of all keys.
+func (l Limits) InForce(k Key) (n Name, ok bool) {
+	account, _, _ := strings.Cut(k.Subject, " ")
+	for _, n := range []Name{k.Limit.For(k.Subject), k.Limit.For(account), k.Limit} {
+		if _, ok := l[n]; ok {
+			return n, true
+		}
+	}
+	return "", false
+}
+
 // Validate says all that is wrong with l, each fault with the limit's name.
 func (l Limits) Validate() error {
 	var faults []error
 	for _, n := range slices.Sorted(maps.Keys(l)) {
-		if !n.Known() {
-			faults = append(faults, fmt.Errorf("limit: %.100q is unknown; use one of %s", string(n), nameList()))
-		} else if err := l[n].Validate(); err != nil {
+		limit, subject, single := n.Split()
+		if !limit.Known() {
+			faults = append(faults, fmt.Errorf("limit: %.100q is unknown; use one of %s", string(limit), nameList()))
+			continue
+		}
+		if single {
+			if err := limit.CheckSubject(subject); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", limit, err))
+			}
+		}
+		if err := l[n].Validate(); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", n, err))
 		}
 	}

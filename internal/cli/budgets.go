@@ -13,8 +13,9 @@ import (
 )
 
 type budgetsCmd struct {
-	List listBudgetsCmd `cmd:"" default:"withargs" help:"Show every budget that isn't full."`
-	Set  setBudgetCmd   `cmd:"" help:"Replace a limit of a CA, because it grants you more, or somebody else spends from it too."`
+	List   listBudgetsCmd   `cmd:"" default:"withargs" help:"Show every budget that isn't full."`
+	Set    setBudgetCmd     `cmd:"" help:"Replace a limit of a CA, because it grants you more, or somebody else spends from it too."`
+	Resume resumeBudgetsCmd `cmd:"" help:"Order again for names that the CA paused the account for, once you have unpaused them there."`
 }
 
 type listBudgetsCmd struct {
@@ -28,8 +29,12 @@ type budgetStatus struct {
 	Key       string      `json:"key"`
 	Left      int64       `json:"left"`
 	Burst     int64       `json:"burst"`
-	NextToken *time.Time  `json:"next_token"` // null where there is one now
-	FitsAt    *time.Time  `json:"fits_at"`    // when Fits orders would; null for never
+	Count     int64       `json:"count"`            // how many come back in a Period
+	Period    string      `json:"period"`           // as Go writes durations
+	For       string      `json:"for,omitempty"`    // where the limit in force is an override of one key or account: whose
+	Paused    bool        `json:"paused,omitempty"` // the CA paused the account for this name; no waiting helps
+	NextToken *time.Time  `json:"next_token"`       // null where there is one now, and where Paused
+	FitsAt    *time.Time  `json:"fits_at"`          // when Fits orders would; null for never
 	FullAt    *time.Time  `json:"full_at"`
 }
 
@@ -57,8 +62,8 @@ func (b *listBudgetsCmd) Run(r *run) error {
 			}
 			limits[have.Key.CA] = l
 		}
-		if limit, limited := l[have.Key.Limit]; limited {
-			all = append(all, budgetStatusOf(have.Key, limit, have.Bucket, r.now(), b.Fits))
+		if _, limited := l.Of(have.Key); limited || have.Bucket.IsPaused() {
+			all = append(all, budgetStatusOf(have.Key, l, have.Bucket, r.now(), b.Fits))
 		}
 	}
 	slices.SortFunc(all, func(x, y budgetStatus) int {
@@ -70,12 +75,18 @@ func (b *listBudgetsCmd) Run(r *run) error {
 	return errors.Join(broken...)
 }
 
-func budgetStatusOf(k budget.Key, l budget.Limit, b budget.Bucket, now time.Time, n int64) budgetStatus {
-	d := budget.Check(l, b, now)
-	return budgetStatus{
-		CA: k.CA, Limit: k.Limit, Key: k.Subject, Left: d.Remaining, Burst: l.Burst,
-		NextToken: optional(d.RetryAt), FitsAt: optional(budget.FitsAt(l, b, now, n)), FullAt: optional(b.TAT),
+func budgetStatusOf(k budget.Key, all budget.Limits, b budget.Bucket, now time.Time, n int64) budgetStatus {
+	name, _ := all.InForce(k)
+	l, _ := all.Of(k)
+	_, subject, _ := name.Split()
+	s := budgetStatus{CA: k.CA, Limit: k.Limit, Key: k.Subject, Burst: l.Burst, Count: l.Count, Period: l.Period.String(), For: subject}
+	if b.IsPaused() {
+		s.Paused = true
+		return s
 	}
+	d := budget.Check(l, b, now)
+	s.Left, s.NextToken, s.FitsAt, s.FullAt = d.Remaining, optional(d.RetryAt), optional(budget.FitsAt(l, b, now, n)), optional(b.TAT)
+	return s
 }
 
 func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
@@ -84,15 +95,35 @@ func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
 	}
 	rows := make([]table.Row, 0, len(all))
 	for _, s := range all {
-		rows = append(rows, table.Row{s.CA, s.Limit, subject(s), fmt.Sprintf("%d of %d", s.Left, s.Burst), in(s.NextToken, r.now(), "now"), in(s.FitsAt, r.now(), "-"), in(s.FullAt, r.now(), "-")})
+		rows = append(rows, budgetRow(s, r.now()))
 	}
-	if err := r.print(all, table.Row{"ca", "limit", "key", "left", "next token", fmt.Sprintf("%d fit", b.Fits), "full"}, rows); err != nil {
+	if err := r.print(all, table.Row{"ca", "limit", "key", "in force", "left", "next token", fmt.Sprintf("%d fit", b.Fits), "full"}, rows); err != nil {
 		return err
 	}
-	if len(all) == 0 {
+	paused := slices.ContainsFunc(all, func(s budgetStatus) bool { return s.Paused })
+	switch {
+	case len(all) == 0:
 		r.say("every budget is full")
+	case paused:
+		r.say("paused: unpause the name at the CA (`certpace status NAME` has its link), then `certpace budgets resume`")
 	}
 	return nil
+}
+
+func budgetRow(s budgetStatus, now time.Time) table.Row {
+	force := "-"
+	if s.Count > 0 {
+		force = fmt.Sprintf("%d in %s", s.Count, s.Period)
+	}
+	if s.For != "" {
+		force += ", its own"
+	}
+	if s.Paused {
+		return table.Row{s.CA, s.Limit, subject(s), force, "paused", "-", "-", "-"}
+	}
+	return table.Row{
+		s.CA, s.Limit, subject(s), force, fmt.Sprintf("%d of %d", s.Left, s.Burst), in(s.NextToken, now, "now"), in(s.FitsAt, now, "-"), in(s.FullAt, now, "-"),
+	}
 }
 
 // subject is what a budget counts, for a table: of a set of names the beginning of its hash, which JSON has whole.
@@ -114,40 +145,4 @@ func in(t *time.Time, now time.Time, none string) string {
 		return "now"
 	}
 	return "in " + span(t.Sub(now))
-}
-
-type setBudgetCmd struct {
-	Limit  string        `arg:"" help:"Limit, as 'certpace budgets' names it."`
-	Burst  int64         `required:"" help:"How many at once."`
-	Count  int64         `help:"How many in a period; the burst where it isn't given."`
-	Period time.Duration `required:"" help:"Time in which count come back, for example 3h."`
-}
-
-// Run replaces one limit of the default directory's CA, for every key. What was spent of it stays spent.
-func (s *setBudgetCmd) Run(r *run) error {
-	l := budget.Limit{Burst: s.Burst, Count: cmp.Or(s.Count, s.Burst), Period: s.Period}
-	if !budget.Name(s.Limit).Known() {
-		return usage{fmt.Errorf("limit: %q is unknown; use one of %v", s.Limit, budget.Names())}
-	}
-	if err := l.Validate(); err != nil {
-		return usage{err}
-	}
-	op, err := r.open("TABLE", "ACME_DIRECTORY")
-	if err != nil {
-		return err
-	}
-	host, err := budget.CAHost(op.Directory)
-	if err != nil {
-		return err
-	}
-	set, err := op.Store.LimitOverrides(r, host)
-	if err != nil {
-		return fmt.Errorf("reading the limits of %s: %w", host, err)
-	}
-	set.Overrides = set.Overrides.With(budget.Limits{budget.Name(s.Limit): l})
-	if err := op.Store.SetLimits(r, host, set); err != nil {
-		return fmt.Errorf("setting %s: %w", s.Limit, err)
-	}
-	r.say("%s at %s: %d at once, %d in %s", s.Limit, op.Directory, l.Burst, l.Count, l.Period)
-	return nil
 }

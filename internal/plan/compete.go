@@ -28,6 +28,10 @@ func (d *decider) compete(o *Outcome) {
 		d.unreadable(o, fault)
 		return
 	}
+	if pause := d.pause(needs); pause != nil {
+		o.Reason, o.Until, o.Blocked, o.Why = reason.AccountPaused, d.Now.Add(lookAgain), pause, inventory.NeedNone
+		return
+	}
 	d.takeAll(c, needs, at)
 	d.worker.take(at.UnixNano())
 	if blocked != nil {
@@ -166,6 +170,19 @@ func (d *decider) line(n *budget.Need) *line {
 		d.lines[n.Key] = l
 	}
 	return l
+}
+
+// lookAgain is how often a certificate is looked at that a pause keeps waiting: only a person ends that, and whoever does makes it due.
+const lookAgain = 24 * time.Hour
+
+// pause is a need for which the CA has paused the account.
+func (d *decider) pause(needs []budget.Need) *budget.Need {
+	for i := range needs {
+		if d.Have[needs[i].Key].IsPaused() {
+			return &needs[i]
+		}
+	}
+	return nil
 }
 
 // fault is a need whose bucket can't be understood.

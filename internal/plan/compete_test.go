@@ -158,3 +158,17 @@ func TestAForecastNamesTheBucketAndTheOverrideThatWouldDo(t *testing.T) {
 		t.Errorf("with %+v: %+v", f.Fits, again.Forecasts)
 	}
 }
+
+func TestAPauseStopsWhatItNamesAndNothingElse(t *testing.T) {
+	in := input(fresh("paused"), fresh("other"))
+	in.Have = map[budget.Key]budget.Bucket{
+		{CA: "ca.example", Limit: budget.ConsecutiveFailures, Subject: budget.FailureSubject("0", "paused.example")}: budget.Paused(),
+	}
+	p := plan.Decide(in)
+	if s := status(t, p, "paused"); s.Reason != reason.AccountPaused || !s.Due.Equal(now.Add(day)) || !s.NextAttempt.Equal(s.Due) || s.LimitKey != "0 paused.example" {
+		t.Errorf("%+v", s)
+	}
+	if o, _ := outcome(t, p, "other"); !o.Sends() {
+		t.Errorf("other: %s", o.Reason)
+	}
+}

@@ -56,6 +56,8 @@ func (o *Outcome) message() string {
 		return "the budget's entry can't be understood: " + o.Fault.Error()
 	case o.Reason == reason.Budget:
 		return o.Blocked.Waits(o.Until)
+	case o.Reason == reason.AccountPaused:
+		return o.Blocked.PausedWords()
 	case o.Reason == reason.WorkerFull:
 		return "the worker has no slot left before " + stamp(o.Until)
 	case o.Reason == reason.InProgress && o.Certificate.Status.Issuance == "":

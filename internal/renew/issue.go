@@ -18,6 +18,10 @@ func (r *run) issue() error {
 		return r.finish()
 	}
 	ca, err := r.Accounts.OpenAccount(r.work, r.Shard, r.iss.Wanted.Directory, r.allowRegistration)
+	var denied *Denied
+	if errors.As(err, &denied) {
+		r.learn(denied)
+	}
 	if err != nil {
 		return fmt.Errorf("opening the account at %s: %w", r.iss.Wanted.Directory, err)
 	}

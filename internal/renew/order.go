@@ -143,6 +143,13 @@ func (d *deferred) Error() string {
 	return d.need.Refused(d.decision)
 }
 
+func (d *deferred) why() reason.Reason {
+	if d.decision.Paused {
+		return reason.AccountPaused
+	}
+	return reason.Budget
+}
+
 func refused(r reason.Reason, format string, args ...any) error {
 	return Fail(Never, r, fmt.Errorf(format, args...))
 }

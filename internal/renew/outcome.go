@@ -38,7 +38,7 @@ func judge(err error, now time.Time, failures int) outcome {
 		o.waits(reason.InProgress, held.Until)
 		o.heldBy = held.Certificate
 	case errors.As(err, &waiting):
-		o.waits(reason.Budget, waiting.decision.RetryAt)
+		o.waits(waiting.why(), waiting.decision.RetryAt)
 		o.status.Limit, o.status.LimitKey = string(waiting.need.Key.Limit), waiting.need.Key.Subject
 	case errors.As(err, &denied):
 		o.denied(denied, now)

@@ -29,7 +29,7 @@ func (r *run) spend() error {
 		}
 		next := r.iss
 		next.Attempt, next.Sent, next.IssuedBy, next.Paid = r.iss.Attempt+1, true, r.deadline, datedAtIssue(verdict.Writes)
-		r.failing = failing(verdict.Conditions)
+		r.looked, r.failing = true, append(failing(verdict.Conditions), r.marked...)
 		return r.pay(next, verdict.Writes, verdict.Conditions)
 	})
 }
@@ -62,7 +62,7 @@ func (r *run) contend(doing string, transact func() (Issuance, error)) error {
 func datedAtIssue(writes []budget.Write) []budget.Key {
 	var keys []budget.Key
 	for _, w := range writes {
-		if w.Key.Limit != budget.NewOrdersPerAccount {
+		if !w.Key.Limit.AtRequest() {
 			keys = append(keys, w.Key)
 		}
 	}
@@ -70,7 +70,7 @@ func datedAtIssue(writes []budget.Write) []budget.Key {
 }
 
 // decide reads the order's buckets and asks whether all of them allow it. In the budgets the shard stands for the account: it has one
-// at each CA.
+// at each CA. A pause doesn't keep back what a person asked for: who asks may have lifted it, and only the CA knows.
 func (r *run) decide() (budget.Verdict, error) {
 	limits, host, err := r.limits()
 	if err != nil {
@@ -90,7 +90,22 @@ func (r *run) decide() (budget.Verdict, error) {
 	if err != nil {
 		return budget.Verdict{}, fmt.Errorf("reading the budgets of the order: %w", err)
 	}
+	if r.asked {
+		r.marked = unmark(have)
+	}
 	return budget.Decide(needs, have, now, r.deadline, now.Add(requestTimeout)), nil
+}
+
+// unmark takes the paused buckets out of have, and lists them.
+func unmark(have map[budget.Key]budget.Bucket) []budget.Key {
+	var marked []budget.Key
+	for k, b := range have {
+		if b.IsPaused() {
+			delete(have, k)
+			marked = append(marked, k)
+		}
+	}
+	return marked
 }
 
 func (r *run) limits() (budget.Limits, string, error) {
@@ -105,32 +120,37 @@ func (r *run) limits() (budget.Limits, string, error) {
 	return limits, host, nil
 }
 
-// allowRegistration pays for a new account. The CA counts by IP address, which a Lambda doesn't know, so one bucket stands for all.
+// allowRegistration pays for a new account: all buckets that count registrations, or none.
 func (r *run) allowRegistration(ctx context.Context) error {
 	limits, host, err := r.limits()
 	if err != nil {
 		return err
 	}
-	limit, ok := limits[budget.NewRegistrationsPerIP]
-	if !ok {
+	needs := budget.RegistrationNeeds(limits, host)
+	if len(needs) == 0 {
 		return nil
 	}
-	key := budget.Key{CA: host, Limit: budget.NewRegistrationsPerIP, Subject: "any"}
-	have, err := r.Budgets.Buckets(ctx, []budget.Key{key})
-	if err != nil {
-		return fmt.Errorf("reading the budget of registrations: %w", err)
-	}
-	now := r.Now()
-	after, d := budget.Spend(limit, have[key], now, now.Add(requestTimeout))
-	if !d.Allowed {
-		return &deferred{budget.Need{Key: key, Limit: limit}, d}
-	}
-	return r.Budgets.MoveBuckets(ctx, []budget.Write{{Key: key, Read: have[key], New: after}})
+	return r.contend("spending the budgets of registrations", func() (Issuance, error) {
+		have, err := r.Budgets.Buckets(ctx, budget.Keys(needs))
+		if err != nil {
+			return Issuance{}, fmt.Errorf("reading the budgets of registrations: %w", err)
+		}
+		by := r.Now().Add(requestTimeout)
+		verdict := budget.Decide(needs, have, r.Now(), by, by)
+		if !verdict.Allowed {
+			return Issuance{}, &deferred{verdict.Denied, verdict.Decision}
+		}
+		return r.pay(r.iss, verdict.Writes, nil)
+	})
 }
 
 // learn sets the bucket that a 429 spoke of to what the CA said. It must not hide the 429, so its own failure is only logged.
 func (r *run) learn(d *Denied) {
-	if d.Paused || d.Limit == "" {
+	switch {
+	case d.Paused:
+		r.pause(d)
+		return
+	case d.Limit == "":
 		return
 	}
 	limits, host, err := r.limits()
@@ -139,14 +159,29 @@ func (r *run) learn(d *Denied) {
 		return
 	}
 	refusal := budget.Refusal{Limit: d.Limit, Subject: d.Subject, RetryAfter: d.RetryAfter}
-	key, ok := refusal.Key(host, r.Shard, r.iss.Wanted.Domains)
-	limit, known := limits[d.Limit]
-	if !ok || !known {
+	key, limit, ok := refusal.Bucket(limits, host, r.Shard, r.iss.Wanted.Domains)
+	if !ok {
 		return
 	}
 	r.move("learning from a 429", []budget.Key{key}, func(_ budget.Key, b budget.Bucket) budget.Bucket {
 		return budget.Stricter(b, budget.Learn(limit, r.Now(), d.RetryAfter))
 	})
+}
+
+// pause marks the names that the CA paused the account for, so that nobody orders for them until a person did something about it.
+func (r *run) pause(d *Denied) {
+	keys := r.pauseKeys(budget.PausedNames(d.Detail, r.iss.Wanted.Domains))
+	r.log.Warn("the CA paused the account for some names", "names", len(keys))
+	r.move("marking what the CA paused", keys, func(budget.Key, budget.Bucket) budget.Bucket { return budget.Paused() })
+}
+
+// pauseKeys lists the buckets that keep a pause of these names at the CA of the issuance; none where its URL makes no sense.
+func (r *run) pauseKeys(names []string) []budget.Key {
+	host, err := r.CAHost(r.iss.Wanted.Directory)
+	if err != nil {
+		return nil
+	}
+	return budget.PauseKeys(host, r.Shard, names)
 }
 
 // countFailures spends what the CA counts for failed validations: whatever the order was, and never refused.
@@ -177,11 +212,15 @@ func failing(looked []budget.Write) []budget.Key {
 	return keys
 }
 
-// forgive fills the buckets of consecutive failures again: one success ends a row, as at the CA. Where the order was paid for by an earlier
-// invocation they stay as they are, which only errs on the careful side.
+// forgive fills the buckets of consecutive failures again: one success ends a row, as at the CA, and shows that nothing is paused. Where the
+// order was paid for by an earlier invocation it isn't known which of them aren't full, so all are read.
 func (r *run) forgive() {
-	if len(r.failing) > 0 {
-		r.move("ending a row of failures", r.failing, func(budget.Key, budget.Bucket) budget.Bucket { return budget.Bucket{} })
+	keys := r.failing
+	if !r.looked {
+		keys = r.pauseKeys(r.iss.Wanted.Domains)
+	}
+	if len(keys) > 0 {
+		r.move("ending a row of failures", keys, func(budget.Key, budget.Bucket) budget.Bucket { return budget.Bucket{} })
 	}
 }
 
@@ -209,7 +248,7 @@ func (r *run) redate() error {
 func redated(limits budget.Limits, have map[budget.Key]budget.Bucket, i Issuance, to time.Time) []budget.Write {
 	var writes []budget.Write
 	for _, k := range i.Paid {
-		limit, limited := limits[k.Limit]
+		limit, limited := limits.Of(k)
 		if !limited {
 			continue
 		}

@@ -154,7 +154,10 @@ type run struct {
 	cert    inventory.Certificate
 	iss     Issuance
 	current *Stored      // what consumers read now; nil where there is nothing
-	failing []budget.Key // names that failed lately, as the budgets had it when the order was paid for
+	asked   bool         // a person asked for it by message
+	looked  bool         // this invocation paid for the order, and so failing is known
+	failing []budget.Key // names that failed lately or are paused, as the budgets had it when the order was paid for
+	marked  []budget.Key // those of them that are paused
 	log     *slog.Logger
 }
 
@@ -166,6 +169,7 @@ func (r *run) one(ctx context.Context) Result {
 	if err := r.load(ctx); err != nil {
 		return r.unloaded(err)
 	}
+	r.asked = r.job.wish() != nil
 	switch a := Admit(r.cert, r.job, r.Now()); {
 	case a.Do:
 		r.job.Reason = a.Why

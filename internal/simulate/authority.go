@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ const setMemory = 120 * 24 * time.Hour
 // Authority is a CA: Let's Encrypt as docs/limits.md, section 2, has it. It checks when it is asked for an order and counts, but for new
 // orders and failures, when it issues. Of package budget it uses the names of the limits only.
 type Authority struct {
-	rates   map[budget.Name]rate
+	rates   rates
 	ari     bool
 	tats    map[bucket]int64     // theoretical arrival times, Unix nanoseconds
 	sets    map[string]int64     // when each exact set was last issued
@@ -65,9 +66,12 @@ func (a *Authority) Remember(names []string, issued time.Time) {
 	a.sets[set] = max(a.sets[set], issued.UnixNano())
 }
 
-// NewAccount asks for an account from an address.
+// NewAccount asks for an account from an address. One of IPv6 is counted itself and in its /48.
 func (a *Authority) NewAccount(ip string, at time.Time) *Denial {
 	b := []bucket{{budget.NewRegistrationsPerIP, 0, ip}}
+	if a, err := netip.ParseAddr(ip); err == nil && a.Is6() {
+		b = append(b, bucket{budget.NewRegistrationsPerIPv6Range, 0, netip.PrefixFrom(a, 48).Masked().String()})
+	}
 	if d := a.check(b, at); d != nil {
 		return d
 	}
@@ -93,7 +97,7 @@ func (a *Authority) NewOrder(r Request, at time.Time) (budget.Renewal, *Denial) 
 	var orders []bucket
 	if kind == budget.None {
 		orders = []bucket{{budget.NewOrdersPerAccount, r.Account, ""}}
-		checks = append(append(checks, orders...), perDomain(r.Domains)...)
+		checks = append(append(checks, orders...), a.rates.asked(r.Account, r.Domains)...)
 	}
 	if d := a.check(checks, at); d != nil {
 		return kind, d
@@ -106,7 +110,7 @@ func (a *Authority) NewOrder(r Request, at time.Time) (budget.Renewal, *Denial) 
 func (a *Authority) Issue(r Request, at time.Time) {
 	set := setOf(r.Names)
 	if !a.known(set, at) {
-		a.spend(perDomain(r.Domains), at)
+		a.spend(counted(r.Account, r.Domains), at)
 	}
 	a.spend([]bucket{{budget.CertificatesPerExactSet, 0, set}}, at)
 	a.sets[set] = at.UnixNano()
@@ -196,14 +200,6 @@ func (a *Authority) left(b bucket, at time.Time) (n int64, ok bool) {
 		return 0, false
 	}
 	return max(0, (r.offset-max(0, a.tats[b]-at.UnixNano()))/r.emission), true
-}
-
-func perDomain(domains []string) []bucket {
-	bs := make([]bucket, 0, len(domains))
-	for _, d := range domains {
-		bs = append(bs, bucket{budget.CertificatesPerRegisteredDomain, 0, d})
-	}
-	return bs
 }
 
 // setOf identifies an exact set of names: lower-case, each once, in order.

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -128,6 +129,38 @@ func TestAuthorityCountsFailuresAndAccounts(t *testing.T) {
 			t.Fatalf("%+v; want a wait of 1080 s", d)
 		}
 	})
+	t.Run("500 accounts come from an IPv6 /48, whatever their addresses, and the next waits 21.6 s", func(t *testing.T) {
+		ca := letsEncrypt()
+		for i := range 500 {
+			if d := ca.NewAccount(fmt.Sprintf("2001:db8:1:%x::1", i), epoch); d != nil {
+				t.Fatalf("denied: %+v", d)
+			}
+		}
+		want := Denial{Limit: budget.NewRegistrationsPerIPv6Range, Subject: "2001:db8:1::/48", RetryIn: 21600 * time.Millisecond}
+		if d := ca.NewAccount("2001:db8:1:ffff::1", epoch); d == nil || *d != want {
+			t.Fatalf("%+v; want %+v", d, want)
+		}
+		if d := ca.NewAccount("2001:db8:2::1", epoch); d != nil {
+			t.Fatalf("the next /48 is denied: %+v", d)
+		}
+	})
+}
+
+// What an account is granted for itself is asked in place of what all accounts share, and both are spent.
+func TestAuthorityCountsForAnAccount(t *testing.T) {
+	own := budget.CertificatesPerRegisteredDomainPerAccount
+	ca := NewAuthority(Scenario{Set: budget.SetLetsEncrypt, Overrides: budget.Limits{own: {Burst: 60, Count: 60, Period: week}}})
+	for i := range 60 {
+		mustOrder(t, ca, ask(name(i)), epoch, budget.None)
+		ca.Issue(ask(name(i)), epoch)
+	}
+	mustDeny(t, ca, ask("new.example.com"), epoch, Denial{Limit: own, Subject: "example.com", RetryIn: 10080 * time.Second})
+	if n, _ := ca.left(bucket{budget.CertificatesPerRegisteredDomain, 0, "example.com"}, epoch); n != 0 {
+		t.Errorf("%d of what all accounts share are left; want none", n)
+	}
+	other := ask("new.example.com")
+	other.Account = 2
+	mustOrder(t, ca, other, epoch, budget.None)
 }
 
 func TestAuthorityExemptsAndTellsTheLongestWait(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 // demand is what a set of certificates, all free to be ordered from one moment on, asks of the worker and of each bucket. Only what nobody can
 // avoid counts: an order that could be made in its window, or for a set that the CA remembers, is exempt here as it is there.
 type demand struct {
-	rates    map[budget.Name]rate
+	rates    rates
 	issuance time.Duration
 	from     time.Time
 	ari      bool
@@ -49,7 +49,7 @@ func (d *demand) add(e *entry, domains []string, window time.Time) {
 	set := setOf(e.certificate.Wanted.Domains)
 	spends := []bucket{{budget.CertificatesPerExactSet, 0, set}}
 	if !d.sets[set] {
-		spends = append(append(spends, bucket{budget.NewOrdersPerAccount, 1, ""}), perDomain(domains)...)
+		spends = append(append(spends, bucket{budget.NewOrdersPerAccount, 1, ""}), d.rates.asked(1, domains)...)
 		d.sets[set] = true
 	}
 	for _, b := range spends {

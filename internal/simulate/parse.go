@@ -226,6 +226,10 @@ func (p *parser) limitMap(field string, raw map[string]rawLimit) budget.Limits {
 			p.fault(field, "limit %.100q is unknown; use one of %v", n, budget.Names())
 			continue
 		}
+		if budget.Name(n).OverrideOnly() && field == "limits" {
+			p.fault(at, "exists as an override only; name it under overrides")
+			continue
+		}
 		all[budget.Name(n)] = p.limit(at, r)
 	}
 	return all

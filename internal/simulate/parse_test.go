@@ -77,6 +77,8 @@ func TestParseRefusesNonsenseWithFieldValueAndFix(t *testing.T) {
 		"a negative period":                {"limits", "{failed-authorizations: {burst: 1, count: 1, period: -1h}}", []string{"limits.failed-authorizations.period: -1h0m0s ", "give a positive duration"}},
 		"a period that is no duration":     {"limits", "{failed-authorizations: {burst: 1, count: 1, period: 7d}}", []string{`limits.failed-authorizations.period: "7d" `, "write it as Go does"}},
 		"an unknown limit":                 {"overrides", "{orders: {burst: 1, count: 1, period: 1h}}", []string{`overrides: limit "orders" is unknown`, "new-orders-per-account"}},
+		"an override as a limit":           {"limits", "{certificates-per-registered-domain-per-account: {burst: 1, count: 1, period: 1h}}", []string{"limits.certificates-per-registered-domain-per-account: exists as an override only", "overrides"}},
+		"a limit of a single key":          {"overrides", "{certificates-per-registered-domain/example.com: {burst: 1, count: 1, period: 1h}}", []string{`limit "certificates-per-registered-domain/example.com" is unknown`, "use one of"}},
 		"an unknown limit set":             {"limits", "zerossl", []string{`limits: "zerossl" is unknown`, "letsencrypt-staging"}},
 		"an unknown field":                 {"speed", "3", []string{`unknown field "speed"`, "correct its name"}},
 		"an unknown field further in":      {"worker", "{second_per_issuance: 3}", []string{`unknown field "second_per_issuance"`, "correct its name"}},

@@ -25,45 +25,73 @@ func (r rate) ask(tat, now int64) (newTAT, retryIn int64, allowed bool) {
 	return newTAT, 0, true
 }
 
+// rates are a CA's limits. What isn't there is not limited.
+type rates map[budget.Name]rate
+
 const week = 7 * 24 * time.Hour
 
 // production and staging are the published limits (docs/limits.md, section 1), written down again so that a wrong figure on the other side shows.
-func production() map[budget.Name]rate {
-	return map[budget.Name]rate{
+func production() rates {
+	return rates{
 		budget.NewOrdersPerAccount:             newRate(300, 300, 3*time.Hour),
 		budget.CertificatesPerRegisteredDomain: newRate(50, 50, week),
 		budget.CertificatesPerExactSet:         newRate(5, 5, week),
 		budget.FailedAuthorizations:            newRate(5, 5, time.Hour),
 		budget.ConsecutiveFailures:             newRate(1152, 1, 24*time.Hour),
 		budget.NewRegistrationsPerIP:           newRate(10, 10, 3*time.Hour),
+		budget.NewRegistrationsPerIPv6Range:    newRate(500, 500, 3*time.Hour),
 	}
 }
 
-func staging() map[budget.Name]rate {
-	return map[budget.Name]rate{
+func staging() rates {
+	return rates{
 		budget.NewOrdersPerAccount:             newRate(1500, 1500, 3*time.Hour),
 		budget.CertificatesPerRegisteredDomain: newRate(30000, 30000, time.Second),
 		budget.CertificatesPerExactSet:         newRate(30000, 30000, week),
 		budget.FailedAuthorizations:            newRate(200, 200, time.Hour),
 		budget.ConsecutiveFailures:             newRate(3600, 3600, 6*time.Hour),
 		budget.NewRegistrationsPerIP:           newRate(50, 50, 3*time.Hour),
+		budget.NewRegistrationsPerIPv6Range:    newRate(500, 500, 3*time.Hour),
 	}
 }
 
 // ratesOf are the limits that a scenario's CA enforces: its set, or what is written out, with the overrides.
-func ratesOf(s Scenario) map[budget.Name]rate {
-	rates := map[budget.Name]rate{}
+func ratesOf(s Scenario) rates {
+	all := rates{}
 	written := s.Overrides
 	switch s.Set {
 	case budget.SetLetsEncrypt:
-		rates = production()
+		all = production()
 	case budget.SetLetsEncryptStaging:
-		rates = staging()
+		all = staging()
 	case "":
 		written = s.Limits
 	}
 	for name, l := range written {
-		rates[name] = newRate(l.Burst, l.Count, l.Period)
+		all[name] = newRate(l.Burst, l.Count, l.Period)
 	}
-	return rates
+	return all
+}
+
+// asked are the buckets of an order's registered domains that the CA asks for a token: the account's own where it granted that, else those
+// that all accounts share.
+func (all rates) asked(account int, domains []string) []bucket {
+	if _, granted := all[budget.CertificatesPerRegisteredDomainPerAccount]; granted {
+		return perDomain(budget.CertificatesPerRegisteredDomainPerAccount, account, domains)
+	}
+	return perDomain(budget.CertificatesPerRegisteredDomain, 0, domains)
+}
+
+// counted are those that it takes a token from: both.
+func counted(account int, domains []string) []bucket {
+	shared := perDomain(budget.CertificatesPerRegisteredDomain, 0, domains)
+	return append(shared, perDomain(budget.CertificatesPerRegisteredDomainPerAccount, account, domains)...)
+}
+
+func perDomain(limit budget.Name, account int, domains []string) []bucket {
+	bs := make([]bucket, 0, len(domains))
+	for _, d := range domains {
+		bs = append(bs, bucket{limit, account, d})
+	}
+	return bs
 }

@@ -200,6 +200,29 @@ func TestA429IsLearntFrom(t *testing.T) {
 	}
 }
 
+// A domain that the account has a limit of its own on: as many as that one grants, no denial, and the bound is its.
+func TestAnAccountsOwnLimitIsPlannedWith(t *testing.T) {
+	s := parsed(t, head+"duration: 336h\noverrides: {certificates-per-registered-domain-per-account: {burst: 100, count: 100, period: 168h}}\n"+
+		"fleet: {certificates: 150, registered_domains: 1}\n")
+	fleet := Generate(s)
+	m, events := carried(t, s, fleet)
+	if bound := (50 * 6048 * time.Second).Seconds(); m.Denied != 0 || m.Issued != 150 || m.Bound != bound {
+		t.Errorf("%d denied, %d issued, bound %v; want none, 150, %v", m.Denied, m.Issued, m.Bound, bound)
+	}
+	checkReplay(t, s, fleet, events, m)
+}
+
+// The CA pauses a name after its second failure in a row; what is planned doesn't know that it would.
+func TestAPausedNameIsLeftAlone(t *testing.T) {
+	s := parsed(t, head+"duration: 480h\noverrides: {consecutive-failures: {burst: 1, count: 1, period: 87600h}}\n"+
+		"broken: {share: 1, from: 0h, for: 480h}\nfleet: {certificates: 3, registered_domains: 3}\n")
+	s.Limits = s.Limits.With(budget.Limits{budget.ConsecutiveFailures: {Burst: 1000, Count: 1, Period: day}})
+	m, _ := carried(t, s, Generate(s))
+	if m.Denied != 3 || m.Denials[budget.ConsecutiveFailures] != 3 {
+		t.Errorf("%d denials: %v; want one for each name, and then no order", m.Denied, m.Denials)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	s := parsed(t, head+"duration: 820h\nseed: 3\nfailures: {validation: 0.1, unavailable: 0.1}\n"+
 		"fleet: {certificates: 60, domains_per_certificate: 2, registered_domains: 120, issued_over: 700h, issued_before: 700h}\n")

@@ -73,12 +73,12 @@ func newTally(s Scenario, entries []*entry, domains func([]string) []string) *ta
 
 // crowd finds the registered domain that most certificates have.
 func (t *tally) crowd(entries []*entry) {
-	count := map[string]int{}
+	count, limits := map[string]int{}, ratesOf(t.scenario)
 	for _, e := range entries {
 		for _, d := range t.domains(e.certificate.Wanted.Domains) {
 			count[d]++
 			if best := count[t.crowded.subject]; count[d] > best || count[d] == best && d < t.crowded.subject {
-				t.crowded = bucket{budget.CertificatesPerRegisteredDomain, 0, d}
+				t.crowded = limits.asked(1, []string{d})[0]
 			}
 		}
 	}

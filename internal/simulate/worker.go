@@ -63,9 +63,13 @@ func (w *worker) deliver(l letter, now time.Time) {
 	}
 	r, denied := w.spend(e, now)
 	if denied != nil {
-		w.deferred[reason.Budget]++
+		why := reason.Budget
+		if denied.Decision.Paused {
+			why = reason.AccountPaused
+		}
+		w.deferred[why]++
 		w.wait(e, l, now, inventory.Status{
-			Failures: e.certificate.Status.Failures, Reason: reason.Budget, NextAttempt: denied.Decision.RetryAt,
+			Failures: e.certificate.Status.Failures, Reason: why, NextAttempt: denied.Decision.RetryAt,
 			Limit: string(denied.Denied.Key.Limit), LimitKey: denied.Denied.Key.Subject,
 		})
 		return
@@ -154,16 +158,27 @@ func (w *worker) open(now time.Time) {
 // refused does after a 429 what the worker does: it learns, and comes back when it was told to.
 func (w *worker) refused(e *entry, l letter, d Denial, now time.Time) {
 	s := inventory.Status{Failures: e.certificate.Status.Failures + 1, Reason: reason.AccountPaused, NextAttempt: now.Add(24 * time.Hour)}
-	if !d.Paused {
+	if d.Paused {
+		for _, k := range budget.PauseKeys(w.host, e.certificate.Shard, []string{d.Subject}) {
+			w.shelf.buckets[k] = budget.Paused()
+		}
+	} else {
 		after := d.RetryIn.Round(time.Second)
 		s.Reason, s.NextAttempt = reason.RateLimited, now.Add(max(after+time.Second, time.Minute))
-		refusal := budget.Refusal{Limit: d.Limit, Subject: d.Subject, RetryAfter: after}
-		limit, known := w.shelf.limits[d.Limit]
-		if k, ok := refusal.Key(w.host, e.certificate.Shard, e.certificate.Wanted.Domains); ok && known {
-			w.shelf.buckets[k] = budget.Stricter(w.shelf.buckets[k], budget.Learn(limit, now, after))
-		}
+		w.learn(e.certificate, d, now, after)
 	}
 	w.wait(e, l, now, s)
+}
+
+// learn corrects the bucket that a 429 spoke of. Both counts of a registered domain are refused in the same words, as by the CA.
+func (w *worker) learn(c inventory.Certificate, d Denial, now time.Time, after time.Duration) {
+	if d.Limit.OverrideOnly() {
+		d.Limit = budget.CertificatesPerRegisteredDomain
+	}
+	refusal := budget.Refusal{Limit: d.Limit, Subject: d.Subject, RetryAfter: after}
+	if k, limit, ok := refusal.Bucket(w.shelf.limits, w.host, c.Shard, c.Wanted.Domains); ok {
+		w.shelf.buckets[k] = budget.Stricter(w.shelf.buckets[k], budget.Learn(limit, now, after))
+	}
 }
 
 // land ends the issuance under way.

@@ -14,8 +14,8 @@ import (
 // limitsRecord is a LimitSet as it stands in the table. Each write has the next Rev.
 type limitsRecord struct {
 	CA        string                      `json:"ca"`
-	Set       string                      `json:"set"` // empty: by the directory's URL
-	Overrides map[budget.Name]limitRecord `json:"overrides,omitempty"`
+	Set       string                      `json:"set"`                 // empty: by the directory's URL
+	Overrides map[budget.Name]limitRecord `json:"overrides,omitempty"` // of one key: <limit>/<key>
 	Rev       int64                       `json:"rev"`
 }
 
@@ -120,7 +120,7 @@ func (s *Store) rescale(ctx context.Context, ca string, from, to budget.Limits) 
 		if err != nil {
 			return fmt.Errorf("rescaling the budgets of %s: %w", ca, err)
 		}
-		if b.Key.CA != ca || from[b.Key.Limit] == to[b.Key.Limit] {
+		if b.Key.CA != ca || same(from, to, b.Key) {
 			continue
 		}
 		if err := s.rescaleOne(ctx, b.Key, from, to); err != nil {
@@ -128,6 +128,13 @@ func (s *Store) rescale(ctx context.Context, ca string, from, to budget.Limits) 
 		}
 	}
 	return nil
+}
+
+// same says whether a key's limit is the same in both.
+func same(from, to budget.Limits, k budget.Key) bool {
+	before, was := from.Of(k)
+	after, is := to.Of(k)
+	return was == is && before == after
 }
 
 // rescaleOne carries one bucket over, however busy it is. The listing may lag behind, so it is read anew.

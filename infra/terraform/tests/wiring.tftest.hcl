@@ -202,7 +202,7 @@ run "names_carry_the_deployment_and_the_shard" {
       aws_lambda_function.plan.function_name, aws_lambda_function.renew.function_name,
       aws_iam_role.plan.name, aws_iam_role.renew.name, aws_iam_role.schedule.name, aws_scheduler_schedule.plan.name,
       aws_cloudwatch_metric_alarm.plan_missing.alarm_name, aws_cloudwatch_metric_alarm.plan_errors.alarm_name,
-      aws_cloudwatch_metric_alarm.jobs_dead.alarm_name,
+      aws_cloudwatch_metric_alarm.jobs_dead.alarm_name, aws_cloudwatch_metric_alarm.account_paused.alarm_name,
     ] : startswith(n, "pki-eu-")])
     error_message = "a name does not begin with the deployment's"
   }
@@ -341,7 +341,7 @@ run "a_bus_that_is_named_is_not_made" {
   }
 }
 
-run "the_alarms_watch_the_planner_and_the_dead_queue" {
+run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
   command = plan
 
   variables {
@@ -366,7 +366,28 @@ run "the_alarms_watch_the_planner_and_the_dead_queue" {
   }
 
   assert {
-    condition = alltrue([for a in [aws_cloudwatch_metric_alarm.plan_missing, aws_cloudwatch_metric_alarm.plan_errors, aws_cloudwatch_metric_alarm.jobs_dead] :
+    condition = {
+      for q in aws_cloudwatch_metric_alarm.account_paused.metric_query : q.id => one([for m in q.metric : "${m.stat} of ${m.namespace} ${m.metric_name} in ${m.period} for ${jsonencode(m.dimensions)}"])
+      } == {
+      paused  = null
+      refused = "Sum of certpace IssuancesFailed in 86400 for {\"Reason\":\"account-paused\",\"Shard\":\"0\"}"
+      waiting = "Sum of certpace JobsDeferred in 86400 for {\"Reason\":\"account-paused\",\"Shard\":\"0\"}"
+    }
+    error_message = "the alarm on a paused account watches something else"
+  }
+
+  assert {
+    condition = (
+      [for q in aws_cloudwatch_metric_alarm.account_paused.metric_query : q.expression if q.id == "paused" && q.return_data == true] == ["FILL(refused, 0) + FILL(waiting, 0)"] &&
+      aws_cloudwatch_metric_alarm.account_paused.threshold == 1 && aws_cloudwatch_metric_alarm.account_paused.treat_missing_data == "notBreaching"
+    )
+    error_message = "the alarm on a paused account adds up something else, or one a day is not enough"
+  }
+
+  assert {
+    condition = alltrue([for a in [
+      aws_cloudwatch_metric_alarm.plan_missing, aws_cloudwatch_metric_alarm.plan_errors, aws_cloudwatch_metric_alarm.jobs_dead, aws_cloudwatch_metric_alarm.account_paused,
+      ] :
       a.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:oncall"]) && a.ok_actions == a.alarm_actions
     ])
     error_message = "an alarm tells nobody"

@@ -84,7 +84,7 @@ func Movable(writes []budget.Write, transaction bool) error {
 	}
 	if transaction && len(items) > MaxSpend {
 		return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf(
-			"the order moves %d budgets, one transaction holds %d; divide the certificate, so that each has at most 97 registered domains", len(items), MaxSpend))
+			"the order moves %d budgets, one transaction holds %d; divide the certificate, so that each has at most 97 registered domains, 48 where the account has a limit of its own on them", len(items), MaxSpend))
 	}
 	return nil
 }
@@ -107,8 +107,8 @@ func Raced(keys []budget.Key) error {
 // own TAT as it is too (boulder #8785), and to believe otherwise would earn a denial. That also makes a repeat, after a crash halfway,
 // no worse than too careful.
 func Rescaled(from, to budget.Limits, k budget.Key, b budget.Bucket, now time.Time) budget.Bucket {
-	before, was := from[k.Limit]
-	after, is := to[k.Limit]
+	before, was := from.Of(k)
+	after, is := to.Of(k)
 	if !was || !is {
 		return b
 	}

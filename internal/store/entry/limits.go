@@ -13,7 +13,7 @@ import (
 // LimitSet is what an operator says about a CA's limits. The zero value says nothing: the set goes by the directory's URL.
 type LimitSet struct {
 	Name      string        // of the limit set (budget.SetNames); empty: by the directory's URL
-	Overrides budget.Limits // instead of the set's own
+	Overrides budget.Limits // instead of the set's own, for every key or (budget.Name.For) for one
 }
 
 // Validate says all that makes no sense in it: field, value and fix.

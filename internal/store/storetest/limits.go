@@ -59,9 +59,10 @@ var limits = []scenario{
 	{"what makes no sense is refused, all of it at once", func(w world) {
 		err := w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: "lets-encrypt", Overrides: budget.Limits{
 			"orders": {Burst: 1, Count: 1, Period: time.Hour}, budget.NewOrdersPerAccount: {Burst: 0, Count: 1, Period: time.Hour},
+			budget.CertificatesPerRegisteredDomain.For("*.a.example"): {Burst: 1, Count: 1, Period: time.Hour},
 		}})
 		w.failsAs("setting", err, renew.Never, "configuration")
-		for _, fault := range []string{"lets-encrypt", "orders", "burst"} {
+		for _, fault := range []string{"lets-encrypt", "orders", "burst", "*.a.example"} {
 			if err != nil && !strings.Contains(err.Error(), fault) {
 				w.Errorf("%v doesn't speak of %s", err, fault)
 			}
@@ -87,6 +88,42 @@ var limits = []scenario{
 		w.same("ten of 100 are missing", w.bucket(orders), w.in(10*108*time.Second))
 		w.same("another limit's bucket", w.bucket(other), w.in(time.Hour))
 		w.same("another CA's bucket", w.bucket(elsewhere), w.in(time.Hour))
+	}},
+	{"a limit of one key comes back, is in force for it alone, and moves no other bucket", func(w world) {
+		a, b := w.key(budget.CertificatesPerRegisteredDomain, "a.example"), w.key(budget.CertificatesPerRegisteredDomain, "b.example")
+		w.put(a, w.in(10*12096*time.Second)) // ten of 50 are missing
+		w.put(b, w.in(10*12096*time.Second))
+		eventually(w, "listed", 2, func() int { return len(w.mine(w.Now)) })
+		own := budget.Limit{Burst: 25, Count: 25, Period: 7 * 24 * time.Hour}
+		set := entry.LimitSet{Overrides: budget.Limits{
+			a.Limit.For("a.example"): own, budget.CertificatesPerRegisteredDomainPerAccount.For("0"): {Burst: 9, Count: 9, Period: time.Hour},
+		}}
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, set))
+		got, err := w.Store.LimitOverrides(w.ctx(), w.CA)
+		w.ok(err)
+		w.same("what was said", got, set)
+		limit, _ := w.limits().Of(a)
+		w.same("the key's own", limit, own)
+		limit, _ = w.limits().Of(b)
+		w.same("another key's", limit, budget.LetsEncrypt()[b.Limit])
+		w.same("ten of 25 are missing", w.bucket(a), w.in(10*24192*time.Second))
+		w.same("the other bucket", w.bucket(b), w.in(10*12096*time.Second))
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{}))
+		limit, _ = w.limits().Of(a)
+		w.same("taken back", limit, budget.LetsEncrypt()[a.Limit])
+		w.same("the bucket never gets fuller", w.bucket(a), w.in(10*24192*time.Second))
+	}},
+	{"a pause is kept, whatever the limits become, until it is lifted", func(w world) {
+		a := w.key(budget.ConsecutiveFailures, "0 a.example")
+		w.put(a, budget.Paused())
+		eventually(w, "listed", 1, func() int { return len(w.mine(w.Now)) })
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: budget.SetNone}))
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Overrides: budget.Limits{
+			budget.ConsecutiveFailures: {Burst: 2, Count: 1, Period: time.Hour},
+		}}))
+		w.same("the pause", w.bucket(a), budget.Paused())
+		w.ok(w.Store.MoveBuckets(w.ctx(), []budget.Write{{Key: a, Read: budget.Paused()}}))
+		w.same("lifted", w.bucket(a), budget.Bucket{})
 	}},
 	{"a higher limit leaves the bucket where the CA has it", func(w world) {
 		orders := w.key(budget.NewOrdersPerAccount, "0")

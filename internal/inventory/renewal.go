@@ -49,9 +49,9 @@ func (u InUse) ChooseRenewAt(name string) time.Time {
 }
 
 // Windowed is c with the window that the CA suggests now. The chosen moment moves only if the window did, and then its place in the calendar is no
-// longer good.
+// longer good. A window that can't be followed is as good as no answer.
 func (c Certificate) Windowed(w *Window) Certificate {
-	if c.InUse == nil || w == nil || c.InUse.Window != nil && c.InUse.Window.Start.Equal(w.Start) && c.InUse.Window.End.Equal(w.End) {
+	if c.InUse == nil || !c.InUse.Usable(w) || c.InUse.Window != nil && c.InUse.Window.Start.Equal(w.Start) && c.InUse.Window.End.Equal(w.End) {
 		return c
 	}
 	u := *c.InUse

@@ -103,13 +103,14 @@ func (r *refresh) ask(ws []Watch, rate float64) {
 	var all sync.WaitGroup
 	lane := make(chan struct{}, max(1, r.AskAtOnce))
 	for _, w := range ws {
+		lane <- struct{}{}
 		mu.Lock()
 		over := r.stopped || r.ctx.Err() != nil || r.has(w)
 		mu.Unlock()
 		if over {
+			<-lane
 			continue
 		}
-		lane <- struct{}{}
 		all.Go(func() {
 			defer func() { <-lane }()
 			a, err := r.RenewalInfo.Ask(r.ctx, w.Directory, w.CertID)

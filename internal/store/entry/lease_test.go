@@ -44,4 +44,22 @@ func TestLease(t *testing.T) {
 			t.Errorf("got %+v after %+v (%v)", fresh, old, err)
 		}
 	})
+	t.Run("only its owner gives it back, once, and its pace with it", func(t *testing.T) {
+		l := entry.Lease{Owner: "me", Fence: 7, Until: noon, Pace: 8 * time.Second}
+		for _, not := range []struct {
+			owner string
+			fence int64
+		}{{"you", 7}, {"me", 6}, {"", 7}} {
+			if _, ok := l.Release(not.owner, not.fence, time.Second); ok {
+				t.Errorf("%s gave back fence %d of %+v", not.owner, not.fence, l)
+			}
+		}
+		back, ok := l.Release("me", 7, 12*time.Second)
+		if want := (entry.Lease{Fence: 7, Pace: 9 * time.Second}); !ok || back != want {
+			t.Errorf("got %+v, want %+v", back, want)
+		}
+		if _, ok := back.Release("", 7, time.Second); ok {
+			t.Error("what nobody has was given back")
+		}
+	})
 }

@@ -319,3 +319,46 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestAsk(t *testing.T) {
+	for name, tc := range map[string]struct {
+		info       reply
+		window     bool
+		after      time.Duration
+		overloaded bool
+		fails      bool
+	}{
+		"a good answer has the window and the time to ask again": {reply{status: 200, body: good, after: "21600"}, true, 6 * time.Hour, false, false},
+		"overload is told, with the CA's time":                   {reply{status: 503, after: "600"}, false, 10 * time.Minute, true, true},
+		"overload without a time leaves it to the caller":        {reply{status: 503}, false, 0, true, true},
+		"an unknown certificate is no overload":                  {reply{status: 404}, false, 6 * time.Hour, false, true},
+		"a cut connection is told as overload":                   {reply{err: io.ErrUnexpectedEOF}, false, 0, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ca := &fakeCA{directory: reply{status: 200, body: `{"newOrder":"https://ca.test/o","renewalInfo":"https://ca.test/ari"}`}, info: tc.info}
+				a, err := New(Options{HTTP: &http.Client{Transport: ca}}).Ask(t.Context(), dirURL, certID)
+				if (a.Window != nil) != tc.window || a.RetryAfter != tc.after || a.Overloaded != tc.overloaded || (err != nil) != tc.fails {
+					t.Errorf("%+v, %v", a, err)
+				}
+			})
+		})
+	}
+}
+
+func TestTheRateIsSetFromOutside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := &fakeCA{directory: reply{status: 200, body: `{"newOrder":"https://ca.test/o","renewalInfo":"https://ca.test/ari"}`}, info: reply{status: 200, body: good}}
+		c := New(Options{HTTP: &http.Client{Transport: ca}})
+		c.Rate(25)
+		began := time.Now()
+		for range 25 {
+			if _, err := c.Ask(t.Context(), dirURL, certID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took < 900*time.Millisecond || took > 1100*time.Millisecond {
+			t.Errorf("26 requests took %s", took)
+		}
+	})
+}

@@ -23,16 +23,18 @@ func (p *Planner) Gather(ctx context.Context, tick time.Duration) (Input, error)
 	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick})
 }
 
+// gather reads a plan's input. The questions before it may have taken a third of the tick: what is left of it is planned.
 func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
+	now := p.Now()
 	in := Input{
-		Now: r.now, Tick: r.tick, Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Registered: p.remembered(),
+		Now: now, Tick: max(r.tick/3, r.now.Add(r.tick).Sub(now)), Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Registered: p.remembered(),
 		Sets: map[string]map[string]time.Time{},
 	}
 	var err error
 	if in.Pace, err = p.pace(ctx); err != nil {
 		return Input{}, err
 	}
-	if in.Certificates, err = p.certificates(ctx, r); err != nil {
+	if in.Certificates, err = p.certificates(ctx, r, now.Add(in.Tick)); err != nil {
 		return Input{}, err
 	}
 	if err := p.addCAs(ctx, &in); err != nil {
@@ -67,8 +69,8 @@ func (p *Planner) pace(ctx context.Context) (Pace, error) {
 }
 
 // certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due.
-func (p *Planner) certificates(ctx context.Context, r *refresh) ([]inventory.Certificate, error) {
-	due, err := p.Table.DueCertificates(ctx, p.Shard, r.now.Add(r.tick), MostDue)
+func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time) ([]inventory.Certificate, error) {
+	due, err := p.Table.DueCertificates(ctx, p.Shard, by, MostDue)
 	if err != nil {
 		return nil, fmt.Errorf("listing what is due: %w", err)
 	}

@@ -27,7 +27,7 @@ type refresh struct {
 func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration) (*refresh, error) {
 	notes, err := p.Table.Notes(ctx, p.Shard)
 	if err != nil {
-		return nil, fmt.Errorf("reading the planner's notes: %w", err)
+		p.Log.Error("reading the planner's notes; going on without any", "cause", err.Error())
 	}
 	r := &refresh{Planner: p, now: now, tick: tick, notes: notes, changed: map[string]Watch{}, windows: map[string]Watch{}}
 	r.notes.Raised = maps.Clone(notes.Raised)

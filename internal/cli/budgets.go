@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -123,6 +124,15 @@ type setBudgetCmd struct {
 	Period time.Duration `required:"" help:"Time in which count come back, for example 3h."`
 }
 
+// limitSet is the JSON that budgets set prints; it is stable.
+type limitSet struct {
+	CA     string      `json:"ca"`
+	Limit  budget.Name `json:"limit"`
+	Burst  int64       `json:"burst"`
+	Count  int64       `json:"count"`
+	Period string      `json:"period"` // as Go writes durations
+}
+
 // Run replaces one limit of the default directory's CA, for every key. What was spent of it stays spent.
 func (s *setBudgetCmd) Run(r *run) error {
 	l := budget.Limit{Burst: s.Burst, Count: cmp.Or(s.Count, s.Burst), Period: s.Period}
@@ -148,6 +158,21 @@ func (s *setBudgetCmd) Run(r *run) error {
 	if err := op.Store.SetLimits(r, host, set); err != nil {
 		return fmt.Errorf("setting %s: %w", s.Limit, err)
 	}
-	r.say("%s at %s: %d at once, %d in %s", s.Limit, op.Directory, l.Burst, l.Count, l.Period)
+	if r.json() {
+		return r.print(limitSet{host, budget.Name(s.Limit), l.Burst, l.Count, l.Period.String()}, nil, nil)
+	}
+	r.say("%s at %s: %d at once, %d in %s", s.Limit, op.Directory, l.Burst, l.Count, short(l.Period))
 	return nil
+}
+
+// short writes a period without the units that are nought: 168h, not 168h0m0s.
+func short(d time.Duration) string {
+	text := strings.TrimSuffix(d.String(), "m0s")
+	if text == d.String() {
+		return text
+	}
+	if hours, whole := strings.CutSuffix(text, "h0"); whole {
+		return hours + "h"
+	}
+	return text + "m"
 }

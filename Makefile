@@ -5,7 +5,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 GOARCH   ?= arm64
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# Of the commit alone: tags, and how short a hash may be, differ from clone to clone, and the packages must not.
+VERSION  ?= $(shell git describe --always --exclude='*' --abbrev=12 --dirty 2>/dev/null || echo dev)
 CACHE    := .cache
 LAB      := $(CACHE)/lab
 PYTHON   := $(CACHE)/emulator/bin/python
@@ -17,7 +18,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: lab ## The whole thing on this machine: issue, store, renew, crash, resume (two minutes)
+demo: lab ## The whole thing on this machine: issue, store, renew, crash, resume (a minute and a half)
 	@go run ./cmd/demo -lab $(LAB) -python $(PYTHON)
 
 .PHONY: test

@@ -113,7 +113,7 @@ func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
 func budgetRow(s budgetStatus, now time.Time) table.Row {
 	force := "-"
 	if s.Count > 0 {
-		force = fmt.Sprintf("%d in %s", s.Count, s.Period)
+		force = fmt.Sprintf("%d in %s", s.Count, briefly(s.Period))
 	}
 	if s.For != "" {
 		force += ", its own"

@@ -50,8 +50,51 @@ func (s *setBudgetCmd) Run(r *run) error {
 	if err := op.Store.SetLimits(r, host, set); err != nil {
 		return fmt.Errorf("setting %s: %w", s.Limit, err)
 	}
+	if r.json() {
+		return r.print(answer(host, name, set, op.Directory), nil, nil)
+	}
 	r.say("%s at %s: %s", s.what(name), op.Directory, inForce(set, op.Directory, name))
 	return nil
+}
+
+// limitSet is the JSON that budgets set prints: what is in force from now on. It is stable.
+type limitSet struct {
+	CA     string      `json:"ca"`
+	Limit  budget.Name `json:"limit"`
+	For    string      `json:"for,omitempty"` // the one key that it holds for
+	Burst  *int64      `json:"burst"`         // null, as the others, where nothing is limited
+	Count  *int64      `json:"count"`
+	Period *string     `json:"period"` // as Go writes durations
+}
+
+func answer(host string, name budget.Name, set entry.LimitSet, directory string) limitSet {
+	limit, subject, _ := name.Split()
+	a := limitSet{CA: host, Limit: limit, For: subject}
+	if l, limited := set.InForce(directory).Of(budget.Key{Limit: limit, Subject: subject}); limited {
+		period := l.Period.String()
+		a.Burst, a.Count, a.Period = &l.Burst, &l.Count, &period
+	}
+	return a
+}
+
+// briefly is short of a period that is written out.
+func briefly(period string) string {
+	if d, err := time.ParseDuration(period); err == nil {
+		return short(d)
+	}
+	return period
+}
+
+// short writes a period without the units that are nought: 168h, not 168h0m0s.
+func short(d time.Duration) string {
+	text := strings.TrimSuffix(d.String(), "m0s")
+	if text == d.String() {
+		return text
+	}
+	if hours, whole := strings.CutSuffix(text, "h0"); whole {
+		return hours + "h"
+	}
+	return text + "m"
 }
 
 // override reads the arguments: which entry of the limits is meant, and what it shall be. The error is one message: field, value and fix.
@@ -103,7 +146,7 @@ func inForce(set entry.LimitSet, directory string, name budget.Name) string {
 	if !limited {
 		return "not limited"
 	}
-	return fmt.Sprintf("%d at once, %d in %s", l.Burst, l.Count, l.Period)
+	return fmt.Sprintf("%d at once, %d in %s", l.Burst, l.Count, short(l.Period))
 }
 
 var setHash = regexp.MustCompile(`^[0-9a-f]{64}$`)

@@ -104,14 +104,20 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 	if c.InUse != nil {
 		valid = span(c.InUse.NotAfter.Sub(now))
 	}
-	return table.Row{c.Name, brief(c.Wanted.Domains), state(c, now), valid, moment(next(c)), c.Status.Message}
+	if underway(c, now) {
+		return table.Row{c.Name, brief(c.Wanted.Domains), reason.InProgress, valid, moment(c.Status.Due), "being issued; if that dies, the next one goes on from then"}
+	}
+	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c)), c.Status.Message}
 }
 
-// state is the recorded reason, except while an invocation holds the certificate: the reason then is of the time before.
-func state(c inventory.Certificate, now time.Time) string {
+// underway says whether an invocation holds the certificate, at the longest until it is due again. What is recorded is of the time before.
+func underway(c inventory.Certificate, now time.Time) bool {
+	return c.Status.Issuance != "" && c.Status.Due.After(now) && !c.Status.Due.Equal(c.Status.NextAttempt)
+}
+
+// state is the recorded reason.
+func state(c inventory.Certificate) string {
 	switch {
-	case c.Status.Issuance != "" && c.Status.Due.After(now) && !c.Status.Due.Equal(c.Status.NextAttempt):
-		return string(reason.InProgress)
 	case !c.Wanted.Enabled:
 		return string(reason.Disabled)
 	case c.Status.Reason == "":

@@ -18,7 +18,8 @@ func (s *show) apply() error {
 
 // limit tells certpace of a limit that is small enough to be met with a handful of certificates.
 func (s *show) limit() error {
-	_, err := s.run("", "budgets", "set", "certificates-per-registered-domain", "--burst", fmt.Sprint(crowd), "--period", "168h")
+	s.line("Of this CA's limits one is made so small that this fleet meets it:")
+	_, err := s.run("", "budgets", "set", "certificates-per-registered-domain", "--burst", fmt.Sprint(domainBurst), "--period", "168h")
 	return err
 }
 
@@ -28,13 +29,13 @@ func (s *show) plan() error {
 	return err
 }
 
-// issue lets the schedule tick once and watches until everything that can be issued is.
+// issue lets the schedule tick and watches until everything that can be issued is.
 func (s *show) issue() error {
 	s.heading("The schedule ticks; the planner puts jobs on the queue; the worker issues")
 	if err := s.tick(); err != nil {
 		return err
 	}
-	wanted := strings.Count(fleet(), "name:") - broken - (crowd - crowdFits)
+	wanted := strings.Count(fleet(), "name:") - len([]string{deferred, broken})
 	return s.watch(wanted)
 }
 
@@ -47,7 +48,7 @@ func (s *show) tick() error {
 	if err := json.Unmarshal(r.Payload, &sum); err != nil {
 		return err
 	}
-	s.line("  planner: %d certificates looked at, %d jobs sent, %s", sum.Considered, sum.Scheduled, r.Duration.Round(time.Millisecond))
+	s.line("  planner: due %d, jobs sent %d, in %s", sum.Considered, sum.Scheduled, r.Duration.Round(time.Millisecond))
 	return nil
 }
 
@@ -80,6 +81,10 @@ const victim = "checkout"
 // kill applies one more certificate and kills the worker the moment the CA has taken its finalize: the certificate exists, and nobody has it.
 func (s *show) kill() error {
 	s.heading("One more certificate; and the worker is killed (SIGKILL) when the CA has just issued it")
+	if err := s.cloud.Renew.SetTimeout(killedTimeout); err != nil {
+		return err
+	}
+	s.line("  the worker's timeout is %s from now on, so that its lease, which ends 30 s after its deadline, ends while you watch", killedTimeout)
 	done := make(chan struct{})
 	var remove func()
 	remove = s.cloud.CA.OnAfter(func(r ca.Request) ca.Verdict {
@@ -104,14 +109,14 @@ func (s *show) kill() error {
 	case <-time.After(patience):
 		return fmt.Errorf("the worker of %s wasn't seen to finalize", victim)
 	}
-	s.line("  %s worker %d is dead. Its order, its key and its place in the sequence are stored; its lease ends 30 s after what was its deadline.", s.clock(), s.worker)
+	s.line("  %s worker %d is dead. Its order, its key and its place in the sequence are stored.", s.clock(), s.worker)
 	s.line("  Meanwhile:")
 	return nil
 }
 
 func (s *show) badOne() error {
 	s.heading("What fails says why, and when it is tried again")
-	_, err := s.run("", "status", "no-zone", fmt.Sprintf("crowd-%d", crowd))
+	_, err := s.run("", "status", broken, deferred)
 	return err
 }
 
@@ -124,7 +129,10 @@ func (s *show) left() error {
 // resume waits for the next delivery to finish the killed worker's order.
 func (s *show) resume() error {
 	s.heading("The queue delivers the killed worker's job again: the same order is finished")
-	s.line("  waiting for the dead worker's lease to end …")
+	if _, err := s.run("", "status", victim); err != nil {
+		return err
+	}
+	s.line("  waiting for the dead worker's lease to end: until then nobody else may go on …")
 	if err := s.until(victim+" to be issued", func() (bool, error) { return s.inUse(victim) }); err != nil {
 		return err
 	}

@@ -21,12 +21,14 @@ type Options struct {
 	Log      string // file for what the lab prints; empty for none
 }
 
-// The demo's own pace. The worker's time is short so that a killed worker's lease, which outlives its deadline by 30 s, ends while one watches.
+// The demo's own pace. Before the worker is killed its time is made as short as one certificate allows: its lease outlives its deadline by
+// 30 s, and ends while one watches.
 const (
 	tick          = 10 * time.Second
 	workerTimeout = 30 * time.Second
-	visibility    = 20 * time.Second
-	dnsDelay      = 2 * time.Second
+	killedTimeout = 8 * time.Second
+	visibility    = workerTimeout
+	dnsDelay      = time.Second
 	patience      = 2 * time.Minute
 )
 
@@ -42,10 +44,10 @@ type show struct {
 	chapter int
 }
 
-// Run plays the demo. It needs about two minutes and leaves nothing behind.
+// Run plays the demo. It needs about a minute and a half and leaves nothing behind.
 func Run(ctx context.Context, out io.Writer, o Options) (err error) {
 	s := &show{Context: ctx, out: out, began: time.Now()}
-	s.line("certpace, the whole of it, on this machine: both real functions, a CA that really validates (Pebble), DNS that takes %s to settle, an AWS emulator.", dnsDelay)
+	s.line("certpace, the whole of it, on this machine: both real functions, a CA that really validates (Pebble), DNS that takes a second to settle, an AWS emulator.")
 	if s.dir, err = os.MkdirTemp("", "certpace-demo-"); err != nil {
 		return err
 	}

@@ -25,8 +25,12 @@ func (s *show) export() error {
 	if err := s.cloud.WriteRoots(root); err != nil {
 		return err
 	}
+	if err := s.verifyHere(dir, root); err != nil {
+		return err
+	}
 	if _, err := exec.LookPath("openssl"); err != nil {
-		return s.verifyHere(dir, root)
+		s.line("  there is no openssl here to ask too")
+		return nil
 	}
 	return s.verifyOpenSSL(dir, root)
 }
@@ -37,7 +41,7 @@ func (s *show) verifyOpenSSL(dir, root string) error {
 	if err != nil {
 		return err
 	}
-	s.line("  %s", strings.ReplaceAll(strings.TrimSpace(chain), s.dir+"/", ""))
+	s.line("  openssl: the chain verifies: %s", strings.ReplaceAll(strings.TrimSpace(chain), s.dir+"/", ""))
 	ofCert, err := s.openssl("x509", "-in", f("cert.pem"), "-noout", "-pubkey")
 	if err != nil {
 		return err
@@ -63,7 +67,7 @@ func (s *show) openssl(args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// verifyHere does the same without openssl.
+// verifyHere does the same without openssl, which not everybody has.
 func (s *show) verifyHere(dir, root string) error {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "fullchain.pem"), filepath.Join(dir, "privkey.pem")) // fails unless they match
 	if err != nil {

@@ -32,10 +32,16 @@ func (s *show) status(names ...string) ([]standing, error) {
 	return all, json.Unmarshal([]byte(r.Stdout), &all)
 }
 
-// watch shows each certificate as it comes into use, and what the CA has heard meanwhile, until as many as wanted are.
+// watch shows each certificate as it comes into use, and what the CA has heard meanwhile, until as many as wanted are. The schedule ticks on.
 func (s *show) watch(wanted int) error {
-	shown, said := map[string]bool{}, time.Now()
+	shown, said, ticked := map[string]bool{}, time.Now(), time.Now()
 	return s.until(fmt.Sprint(wanted, " certificates"), func() (bool, error) {
+		if time.Since(ticked) > tick {
+			ticked = time.Now()
+			if err := s.tick(); err != nil {
+				return false, err
+			}
+		}
 		all, err := s.status()
 		if err != nil {
 			return false, err

@@ -93,6 +93,9 @@ func (c *Cloud) CLI(ctx context.Context, stdin string, args ...string) (Command,
 	var out, errs bytes.Buffer
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Env(), bytes.NewBufferString(stdin), &out, &errs
 	err := cmd.Run()
+	if ctx.Err() != nil { // what it printed, or didn't, is no answer
+		return Command{}, fmt.Errorf("running certpace: %w", ctx.Err())
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return Command{}, fmt.Errorf("running certpace: %w", err)

@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -87,7 +88,8 @@ func (e *Emulator) listen(ctx context.Context) error {
 // URL is the endpoint of all services.
 func (e *Emulator) URL() string { return e.url }
 
-// Env is the environment of a process that shall use this cloud and no other.
+// Env is the environment of a process that shall use this cloud and no other: without the two nulls the SDK looks for the user's own profile,
+// which may say that endpoints of the environment don't count.
 func (e *Emulator) Env() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + e.url,
@@ -96,6 +98,8 @@ func (e *Emulator) Env() []string {
 		"AWS_ACCESS_KEY_ID=" + accessKeyID,
 		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
 		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=" + os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
 }
 

@@ -57,7 +57,14 @@ func TestStart(t *testing.T) {
 		}
 	})
 	t.Run("its folder is gone once it runs", func(t *testing.T) {
-		if left, err := filepath.Glob(filepath.Join(os.TempDir(), "certpace-emulator-*")); err != nil || len(left) > 0 {
+		folder := t.TempDir() // of this test alone: others start emulators meanwhile
+		t.Setenv("TMPDIR", folder)
+		started, err := emulator.Start(t.Context(), emulator.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer started.Close()
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})

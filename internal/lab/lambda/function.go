@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Function is a function with a reserved concurrency of one. Its methods may be called from any goroutine.
@@ -45,7 +46,7 @@ func (f *Function) Invoke(ctx context.Context, payload []byte) (Result, error) {
 	if err := f.reserve(); err != nil {
 		return Result{}, fmt.Errorf("invoking %s: %w", f.options.Name, err)
 	}
-	i := newInvocation(payload, f.options.arn(), f.options.Timeout)
+	i := newInvocation(payload, f.options.arn(), f.Timeout())
 	go func() {
 		defer f.release(i)
 		i.result = f.run(i)
@@ -138,6 +139,24 @@ func (f *Function) Pid() int {
 		return 0
 	}
 	return f.current.process.pid
+}
+
+// Timeout is how long an invocation may take.
+func (f *Function) Timeout() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.options.Timeout
+}
+
+// SetTimeout changes it from the next invocation on, as an update of the function's configuration does. It has to be one that Lambda allows.
+func (f *Function) SetTimeout(d time.Duration) error {
+	if d <= 0 || d > maxTimeout {
+		return fmt.Errorf("setting the timeout of %s to %s: Lambda allows up to %s", f.options.Name, d, maxTimeout)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.options.Timeout = d
+	return nil
 }
 
 // ColdStarts counts the processes that were started, the first included.

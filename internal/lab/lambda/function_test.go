@@ -87,6 +87,21 @@ func TestInvoking(t *testing.T) {
 		}
 	})
 
+	t.Run("another timeout holds from the next invocation on, if Lambda allows it", func(t *testing.T) {
+		f := probe(t, nil)
+		if err := f.SetTimeout(300 * time.Millisecond); err != nil || f.Timeout() != 300*time.Millisecond {
+			t.Errorf("the timeout is %s, %v", f.Timeout(), err)
+		}
+		if got := invoke(t, f, "hang", ""); got.ErrorType != "Sandbox.Timedout" {
+			t.Errorf("got %+v", got)
+		}
+		for _, d := range []time.Duration{0, 16 * time.Minute} {
+			if err := f.SetTimeout(d); err == nil || f.Timeout() != 300*time.Millisecond {
+				t.Errorf("%s was taken: %v", d, err)
+			}
+		}
+	})
+
 	t.Run("a response above six mebibytes is refused", func(t *testing.T) {
 		got := invoke(t, probe(t, nil), "long", "")
 		if got.FunctionError != "Unhandled" || got.ErrorType != "Function.ResponseSizeTooLarge" {
@@ -297,6 +312,23 @@ func TestLongLines(t *testing.T) {
 	l.flush()
 	if len(log.writes) != 2 || len(log.writes[0]) != maxLine+1 || log.writes[1] != "xxxxx\n" {
 		t.Errorf("%d writes", len(log.writes))
+	}
+}
+
+func TestAFunctionThatCouldLeaveTheMachineIsNotStarted(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	script := filepath.Join(t.TempDir(), "bootstrap")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >"+ran+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, env := range [][]string{nil, {"AWS_ENDPOINT_URL=https://dynamodb.eu-central-1.amazonaws.com"}} {
+		_, err := StartFunction(t.Context(), FunctionOptions{Name: "stray", Bootstrap: script, Env: env})
+		if err == nil || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL") {
+			t.Errorf("with %v: got %v", env, err)
+		}
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("it was started all the same")
 	}
 }
 

@@ -93,12 +93,24 @@ func StartMapping(ctx context.Context, options MappingOptions) (*Mapping, error)
 	if err != nil {
 		return nil, fmt.Errorf("starting the mapping: %w", err)
 	}
+	if err := checkVisibility(o.Function, visibility); err != nil {
+		return nil, fmt.Errorf("starting the mapping: %w", err)
+	}
 	m := &Mapping{options: o, visibility: visibility, stopping: make(chan struct{})}
 	ctx, m.cancel = context.WithCancel(ctx)
 	for range o.MaximumConcurrency {
 		m.pollers.Go(func() { m.poll(ctx) })
 	}
 	return m, nil
+}
+
+// checkVisibility refuses what Lambda does: a queue that delivers a message again while the function may still be working on it.
+func checkVisibility(function Invoker, visibility time.Duration) error {
+	f, timed := function.(interface{ Timeout() time.Duration })
+	if timed && visibility < f.Timeout() {
+		return fmt.Errorf("the queue's visibility timeout is %s and the function's timeout %s: Lambda wants the first at least as long", visibility, f.Timeout())
+	}
+	return nil
 }
 
 func visibilityTimeout(ctx context.Context, o MappingOptions) (time.Duration, error) {

@@ -15,7 +15,7 @@ var (
 
 func TestMappingOfAProcess(t *testing.T) {
 	log := &syncBuffer{}
-	f := probe(t, func(o *FunctionOptions) { o.Log = log })
+	f := probe(t, func(o *FunctionOptions) { o.Log, o.Timeout = log, time.Minute })
 	until := func(t *testing.T, condition func() bool) {
 		t.Helper()
 		for range 6000 {
@@ -38,6 +38,9 @@ func TestMappingOfAProcess(t *testing.T) {
 	})
 
 	t.Run("a batch whose process is killed comes again to the next process", func(t *testing.T) {
+		if err := f.SetTimeout(time.Second); err != nil { // as long as the queue hides what it has delivered
+			t.Fatal(err)
+		}
 		q, starts := newQueue(t, time.Second), f.ColdStarts()
 		q.send("hang")
 		_, seen := start(t, q, f, nil)
@@ -49,4 +52,20 @@ func TestMappingOfAProcess(t *testing.T) {
 			t.Errorf("reported %+v, received %d times, %d cold starts", first, q.received("hang"), f.ColdStarts()-starts)
 		}
 	})
+}
+
+func TestAQueueThatDeliversAgainTooSoonIsRefused(t *testing.T) {
+	f := probe(t, func(o *FunctionOptions) { o.Timeout = 31 * time.Second })
+	o := MappingOptions{Queue: newQueue(t, 30*time.Second), QueueURL: queueURL, QueueARN: queueARN, Function: f}
+	if _, err := StartMapping(t.Context(), o); err == nil || !strings.Contains(err.Error(), "visibility timeout is 30s and the function's timeout 31s") {
+		t.Errorf("got %v", err)
+	}
+	if err := f.SetTimeout(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	m, err := StartMapping(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
 }

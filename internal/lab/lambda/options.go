@@ -14,6 +14,9 @@ import (
 // account is the one that the AWS emulator pretends to be.
 const account = "123456789012"
 
+// maxTimeout is the longest that Lambda gives one invocation.
+const maxTimeout = 15 * time.Minute
+
 // FunctionOptions describe a function as its Terraform resource does.
 type FunctionOptions struct {
 	Name      string
@@ -39,7 +42,7 @@ func (o FunctionOptions) withDefaults() (FunctionOptions, error) {
 	if o.Name == "" {
 		faults = append(faults, errors.New("field Name is empty: name the function"))
 	}
-	if o.Timeout < 0 || o.Timeout > 15*time.Minute {
+	if o.Timeout < 0 || o.Timeout > maxTimeout {
 		faults = append(faults, fmt.Errorf("field Timeout is %s: Lambda allows up to 15m", o.Timeout))
 	}
 	path, err := filepath.Abs(o.Bootstrap)

@@ -53,6 +53,24 @@ resource "aws_cloudwatch_metric_alarm" "jobs_dead" {
   ok_actions          = var.alarm_actions
 }
 
+# The planner foresees, or a failing renewal makes likely, that a certificate ends before its successor is there. Each is looked at once a day at least,
+# so the alarm ends a day after the last of them is safe.
+resource "aws_cloudwatch_metric_alarm" "endangered" {
+  alarm_name          = "${var.name}-endangered"
+  alarm_description   = "certpace has certificates that may end before their successors are there. The events Certificate Expiring, and certpace plan, say which, why, and what would help."
+  namespace           = "certpace"
+  metric_name         = "Endangered"
+  dimensions          = { Shard = "0" }
+  statistic           = "Sum"
+  period              = 86400
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}
+
 # The CA refused orders of this account until somebody unpauses it, or certificates still wait for that: looked at once a day each, so the
 # alarm ends a day after the last of them was let go.
 resource "aws_cloudwatch_metric_alarm" "account_paused" {

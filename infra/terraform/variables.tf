@@ -192,9 +192,9 @@ variable "architecture" {
 }
 
 variable "plan_memory_size" {
-  description = "Memory of the planner in MiB; its share of a CPU grows with it."
+  description = "Memory of the planner in MiB; its share of a CPU grows with it. A tick may look at 30,000 certificates (docs/benchmarks.md)."
   type        = number
-  default     = 256
+  default     = 1024
 
   validation {
     condition     = var.plan_memory_size >= 128 && var.plan_memory_size <= 10240 && floor(var.plan_memory_size) == var.plan_memory_size

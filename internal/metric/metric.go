@@ -27,6 +27,8 @@ const (
 	RateLimitsMet      Name = "RateLimitsMet"      // 429 answers of the CA; anything above 0 means a wrong budget
 	MessagesRefused    Name = "MessagesRefused"    // messages acknowledged undone; dimension Reason: bad-message, unknown-certificate, unsupported-version
 	TicksCompleted     Name = "TicksCompleted"     // planner runs that went through
+	Endangered         Name = "Endangered"         // certificates that were looked at and may end before their successor is there
+	WindowsMoved       Name = "WindowsMoved"       // suggested windows that a CA has moved
 )
 
 // Dimension tells one count from another of the same name. Its values must come from a closed list: CloudWatch charges for each.

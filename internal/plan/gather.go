@@ -20,7 +20,7 @@ const sliceSize = 100
 
 // Gather reads everything that a plan depends on, asks no CA, and writes nothing.
 func (p *Planner) Gather(ctx context.Context, tick time.Duration) (Input, error) {
-	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick})
+	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick, dry: true})
 }
 
 // gather reads a plan's input. The questions before it may have taken a third of the tick: what is left of it is planned.
@@ -61,6 +61,9 @@ func (p *Planner) pace(ctx context.Context) (Pace, error) {
 	}
 	if measured > 0 {
 		pace.PerIssuance = measured
+	}
+	if p.Backlog == nil {
+		return pace, nil
 	}
 	if pace.Waiting, err = p.Backlog.Waiting(ctx); err != nil {
 		p.Log.Warn("asking how many jobs wait; taking none to", "cause", err.Error())
@@ -103,6 +106,9 @@ func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time) ([
 
 // slice is the next piece of the fleet, read without the index. It only mends what should not happen, so its own failure is no failure of the tick.
 func (p *Planner) slice(ctx context.Context, r *refresh) []inventory.Certificate {
+	if r.dry {
+		return nil
+	}
 	cs, next, err := p.Table.Slice(ctx, p.Shard, r.notes.Cursor, sliceSize)
 	if err != nil {
 		p.Log.Warn("reading a slice of the fleet", "cause", err.Error())

@@ -21,6 +21,7 @@ type refresh struct {
 	windows map[string]Watch // those of them whose window moved
 	asked   int
 	stopped bool // a CA is overloaded
+	dry     bool // nothing will be written
 }
 
 // refresh asks what is due to be asked, a seeded sample beside it and, where a window of theirs moved into the past, everything of an issuer.

@@ -13,6 +13,9 @@ import (
 // tell reports what a budget defers, and once a day what may end before its successor is there. A deferred certificate is looked at again when the
 // budget has room, so this is no chatter.
 func (p *Planner) tell(ctx context.Context, made Plan) {
+	for _, f := range made.Forecasts {
+		p.Log.Warn("demand that can't be met in time", "limit", f.Key.Limit, "key", f.Key.Subject, "late", f.Late, "advice", f.Advice())
+	}
 	events := made.events()
 	if len(events) == 0 {
 		return

@@ -16,7 +16,7 @@ const LongestTick = 15 * time.Minute
 type Planner struct {
 	Table       Table
 	Queue       Queue
-	Backlog     Backlog
+	Backlog     Backlog     // nil: nothing is taken to wait
 	RenewalInfo RenewalInfo // nil: windows stay as they were when the certificate was issued
 	Bus         Bus
 

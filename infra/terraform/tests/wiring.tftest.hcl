@@ -203,6 +203,7 @@ run "names_carry_the_deployment_and_the_shard" {
       aws_iam_role.plan.name, aws_iam_role.renew.name, aws_iam_role.schedule.name, aws_scheduler_schedule.plan.name,
       aws_cloudwatch_metric_alarm.plan_missing.alarm_name, aws_cloudwatch_metric_alarm.plan_errors.alarm_name,
       aws_cloudwatch_metric_alarm.jobs_dead.alarm_name, aws_cloudwatch_metric_alarm.account_paused.alarm_name,
+      aws_cloudwatch_metric_alarm.endangered.alarm_name,
     ] : startswith(n, "pki-eu-")])
     error_message = "a name does not begin with the deployment's"
   }
@@ -378,6 +379,15 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
 
   assert {
     condition = (
+      aws_cloudwatch_metric_alarm.endangered.namespace == "certpace" && aws_cloudwatch_metric_alarm.endangered.metric_name == "Endangered" &&
+      aws_cloudwatch_metric_alarm.endangered.dimensions == tomap({ Shard = "0" }) && aws_cloudwatch_metric_alarm.endangered.statistic == "Sum" &&
+      aws_cloudwatch_metric_alarm.endangered.period == 86400 && aws_cloudwatch_metric_alarm.endangered.threshold == 1
+    )
+    error_message = "the alarm on endangered certificates watches something else, or one a day is not enough"
+  }
+
+  assert {
+    condition = (
       [for q in aws_cloudwatch_metric_alarm.account_paused.metric_query : q.expression if q.id == "paused" && q.return_data == true] == ["FILL(refused, 0) + FILL(waiting, 0)"] &&
       aws_cloudwatch_metric_alarm.account_paused.threshold == 1 && aws_cloudwatch_metric_alarm.account_paused.treat_missing_data == "notBreaching"
     )
@@ -387,6 +397,7 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
   assert {
     condition = alltrue([for a in [
       aws_cloudwatch_metric_alarm.plan_missing, aws_cloudwatch_metric_alarm.plan_errors, aws_cloudwatch_metric_alarm.jobs_dead, aws_cloudwatch_metric_alarm.account_paused,
+      aws_cloudwatch_metric_alarm.endangered,
       ] :
       a.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:oncall"]) && a.ok_actions == a.alarm_actions
     ])

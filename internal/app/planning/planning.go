@@ -47,11 +47,15 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
 	fleet.Log = log
 	jobs := queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL)
 	jobs.Log = log
-	return &plan.Planner{
-		Table: fleet, Queue: jobs, Backlog: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+	p := &plan.Planner{
+		Table: fleet, Queue: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		Shard: app.Shard, Now: time.Now, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
 		Share: share, Pace: pace, AskFor: askFor, AskAtOnce: askAtOnce, Log: log,
 	}
+	if cfg.QueueURL != "" { // a dry run does without
+		p.Backlog = jobs
+	}
+	return p
 }
 
 // ParseTick reads the schedule's input, {"tick":"15m"}; without a tick it is the longest one.
@@ -106,6 +110,8 @@ func count(m *metric.Emitter, s plan.Summary, err error) {
 	}
 	m.Count(metric.JobsPlanned, s.Scheduled)
 	m.Count(metric.JobsRejected, s.Rejected)
+	m.Count(metric.Endangered, s.Endangered)
+	m.Count(metric.WindowsMoved, s.Moved)
 	if err == nil {
 		m.Count(metric.TicksCompleted, 1)
 	}

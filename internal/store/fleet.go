@@ -28,15 +28,15 @@ func (s *Store) DueCertificates(ctx context.Context, shard string, by time.Time,
 // earliest reads a span of the index until it has limit values that belong there; at tells that, and their moments, to the nanosecond.
 // What can't be understood is logged and left out; it is an error only where nothing else was found.
 func earliest[T any](ctx context.Context, s *Store, w span, limit int, of func(item) (T, error), at func(T) (time.Time, bool)) ([]T, error) {
+	if limit < 1 {
+		return nil, nil
+	}
 	var found []T
 	var unread error
-	w.page = int32(min(max(limit, 1), 1000))
+	w.page = int32(min(limit, 1000))
 	for it, err := range s.due(ctx, w) {
 		if err != nil {
 			return nil, err
-		}
-		if len(found) >= limit {
-			break
 		}
 		v, err := of(it)
 		if err != nil {
@@ -44,6 +44,9 @@ func earliest[T any](ctx context.Context, s *Store, w span, limit int, of func(i
 			unread = err
 		} else if _, belongs := at(v); belongs {
 			found = append(found, v)
+		}
+		if len(found) == limit { // before the next page is asked for
+			break
 		}
 	}
 	if len(found) == 0 && unread != nil {

@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -93,7 +94,7 @@ type Plan struct {
 // Decide makes the plan.
 func Decide(in Input) Plan {
 	d := newDecider(in)
-	var unplaced []int
+	var wanting, unplaced []int
 	for i := range in.Certificates {
 		o := &d.outcomes[i]
 		*o = d.look(&in.Certificates[i])
@@ -101,17 +102,20 @@ func Decide(in Input) Plan {
 		case o.Place != nil && o.Reason == "":
 			unplaced = append(unplaced, i)
 		case o.Why != inventory.NeedNone:
-			d.wanting = append(d.wanting, i)
+			wanting = append(wanting, i)
 		case o.Reason == "":
-			d.holding = append(d.holding, i)
+			d.hold(o.Certificate)
 		}
 	}
-	d.wanting = append(d.wanting, d.place(unplaced)...)
-	d.contest()
+	wanting = append(wanting, d.place(unplaced)...)
+	d.urgent(wanting)
+	for _, i := range wanting {
+		d.compete(&d.outcomes[i])
+	}
 	for i := range d.outcomes {
 		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
 	}
-	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.wanting), Forecasts: d.forecasts()}
+	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, wanting), Forecasts: d.forecasts()}
 }
 
 // decider is a plan in the making.
@@ -119,24 +123,37 @@ type decider struct {
 	Input
 	end      time.Time // of the tick
 	outcomes []Outcome // in the order of the input
-	wanting  []int     // those that compete, the most urgent first
-	holding  []int     // those that may have a job on the queue
+	worker   *line
+	lines    map[budget.Key]*line
+	paying   map[string]time.Time // by CA and set: when the first order of a set that the CA doesn't know yet is made
+	waits    map[budget.Key][]wait
 	calendar calendar
-	urgency  map[int]rank
-	contested
-}
-
-// contested is what a contest gives away.
-type contested struct {
-	worker *line
-	lines  map[budget.Key]*line
-	paying map[string]time.Time // by CA and set: when the first order of a set that the CA doesn't know yet is made
-	waits  map[budget.Key][]wait
 }
 
 func newDecider(in Input) *decider {
 	return &decider{
-		Input: in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)), calendar: newCalendar(in.Hours, in.Now),
+		worker: in.Pace.line(in),
+		Input:  in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)),
+		lines: map[budget.Key]*line{}, paying: map[string]time.Time{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now),
+	}
+}
+
+// urgent sorts by what matters: asked for by name first, then what is already under way, then the earliest deadline; names break ties.
+func (d *decider) urgent(which []int) {
+	slices.SortFunc(which, func(i, j int) int {
+		a, b := d.outcomes[i].Certificate, d.outcomes[j].Certificate
+		return cmp.Or(rank(a)-rank(b), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func rank(c *inventory.Certificate) int {
+	switch {
+	case c.Status.Asked != nil:
+		return 0
+	case c.Status.Issuance != "":
+		return 1
+	default:
+		return 2
 	}
 }
 

@@ -38,12 +38,10 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	}
 	if !mayBeLate {
 		slack := c.Deadline().Sub(d.done(at))
-		if slack < d.Pace.unseen() {
-			d.tight++
-		}
 		if slack < 0 {
 			return false
 		}
+		d.tight += max(0, d.Pace.unseen()-slack)
 	}
 	d.takeAll(c, needs, at)
 	d.worker.take(at.UnixNano())

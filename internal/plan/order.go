@@ -18,7 +18,7 @@ const trials = 8
 // has ended already, goes ahead only as far as nothing ends for it.
 func settle(in Input) *decider {
 	all := try(in, math.MaxInt)
-	if all.tight == 0 || all.patient == 0 {
+	if all.late == 0 && all.tight == 0 || all.patient == 0 {
 		return all
 	}
 	least := try(in, 0)
@@ -37,7 +37,7 @@ func settle(in Input) *decider {
 	return kept
 }
 
-// worse says whether more are late by d than by another plan, or may be.
+// worse says whether more are late by d than by another plan, or nearer to it.
 func (d *decider) worse(than *decider) bool { return d.late > than.late || d.tight > than.tight }
 
 // try makes the plan with so many of those that have nothing left to lose ahead of the others.

@@ -127,12 +127,12 @@ func (d *decider) survey() (wanting []int) {
 // decider is a plan in the making.
 type decider struct {
 	Input
-	end      time.Time // of the tick
-	outcomes []Outcome // in the order of the input
-	order    []int     // of those that compete
-	patient  int       // how many of them have nothing left to lose
-	late     int       // how many of the others are
-	tight    int       // how many of them are, or may be for what the worker has in hand
+	end      time.Time     // of the tick
+	outcomes []Outcome     // in the order of the input
+	order    []int         // of those that compete
+	patient  int           // how many of them have nothing left to lose
+	late     int           // how many of the others are
+	tight    time.Duration // how much too little the rest of them have left, together, if what the worker has in hand holds it up
 	worker   *line
 	lines    map[budget.Key]*line
 	waits    map[budget.Key][]wait

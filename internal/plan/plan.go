@@ -148,7 +148,7 @@ func newDecider(in Input) *decider {
 	return &decider{
 		worker: in.Pace.line(in),
 		Input:  in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)),
-		lines: map[budget.Key]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now),
+		lines: map[budget.Key]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now, in.Pace.PerIssuance),
 	}
 }
 

@@ -48,8 +48,8 @@ func (c *calendar) hour(h Hour) *int {
 func (c *calendar) most() int { return max(1, int((3*c.rate+2*perHour-1)/(2*perHour))) }
 
 // choose finds the hour for a renewal: the one that the hash chose where that has room, else the nearest earlier one that has; where none has down to
-// the earliest, the one with the fewest renewals, the latest of them.
-func (c *calendar) choose(chosen, earliest Hour) Hour {
+// the earliest, the nearest later one that has; where none has up to the latest either, the one with the fewest renewals.
+func (c *calendar) choose(chosen, earliest, latest Hour) Hour {
 	most, best := c.most(), chosen
 	for h := chosen; h >= max(earliest, c.first); h-- {
 		n := *c.hour(h)
@@ -58,6 +58,11 @@ func (c *calendar) choose(chosen, earliest Hour) Hour {
 		}
 		if n < *c.hour(best) {
 			best = h
+		}
+	}
+	for h := max(chosen, c.first) + 1; h <= latest; h++ {
+		if *c.hour(h) < most {
+			return h
 		}
 	}
 	return best
@@ -97,8 +102,9 @@ func (c *calendar) book(cert *inventory.Certificate) *Place {
 		}
 	}
 	u := cert.InUse
-	earliest := latest(u.NotBefore.Add(u.NotAfter.Sub(u.NotBefore)/7), cert.GuardedUntil())
-	h := c.choose(c.wanted(u), HourOf(earliest.Add(time.Hour-1)))
+	life := u.NotAfter.Sub(u.NotBefore)
+	earliest := latest(u.NotBefore.Add(life/7), cert.GuardedUntil())
+	h := c.choose(c.wanted(u), HourOf(earliest.Add(time.Hour-1)), HourOf(u.NotBefore.Add(u.RenewalInterval()+life/10)))
 	*c.hour(h)++
 	return &Place{RenewAt: c.within(h, u), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: rateOf(u)}}
 }

@@ -38,6 +38,9 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	}
 	if !mayBeLate {
 		slack := c.Deadline().Sub(d.done(at))
+		if slack < d.Pace.unseen() && c.Deadline().After(d.latest) {
+			d.latest = c.Deadline()
+		}
 		if slack < 0 {
 			return false
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
 )
@@ -15,41 +16,50 @@ const trials = 8
 //
 // The earliest deadline first is that order as long as everything can be in time. Where not, it is the worst there is: each is a little too late. So
 // what would be late doesn't take the place of what wouldn't (Moore and Hodgson), and what has nothing left to lose, a first certificate or one that
-// has ended already, goes ahead only as far as nothing ends for it.
+// has ended already, goes ahead only as far as nothing ends for it. What ends later than anything that would have been late comes behind it
+// all the same.
 func settle(in Input) *decider {
-	all := try(in, math.MaxInt)
+	all := try(in, math.MaxInt, never)
 	if all.late == 0 && all.tight == 0 || all.patient == 0 {
 		return all
 	}
-	least := try(in, 0)
+	least := try(in, 0, never)
 	if !all.worse(least) {
 		return all
 	}
-	kept := least
-	for few, many := 0, all.patient; many-few > 1+all.patient>>trials; {
+	kept, few := least, 0
+	for many := all.patient; many-few > 1+all.patient>>trials; {
 		ahead := few + (many-few)/2
-		if d := try(in, ahead); d.worse(least) {
+		if d := try(in, ahead, never); d.worse(least) {
 			many = ahead
 		} else {
 			few, kept = ahead, d
 		}
 	}
+	if d := try(in, few, all.latest); !d.worse(least) {
+		return d
+	}
 	return kept
 }
+
+// never is a deadline after all others.
+var never = time.Unix(1<<40, 0)
 
 // worse says whether more are late by d than by another plan, or nearer to it.
 func (d *decider) worse(than *decider) bool { return d.late > than.late || d.tight > than.tight }
 
-// try makes the plan with so many of those that have nothing left to lose ahead of the others.
-func try(in Input, ahead int) *decider {
+// try makes the plan with so many of those that have nothing left to lose ahead of the others, and the rest of them ahead of what ends later than calm.
+func try(in Input, ahead int, calm time.Time) *decider {
 	d := newDecider(in)
-	var front, patient, pressed, late []int
+	var front, patient, pressed, later []int
 	for _, i := range d.survey() {
 		switch c := d.outcomes[i].Certificate; {
 		case rank(c) < 2:
 			front = append(front, i)
 		case c.InUse == nil || !c.Deadline().After(d.Now):
 			patient = append(patient, i)
+		case c.Deadline().After(calm):
+			later = append(later, i)
 		default:
 			pressed = append(pressed, i)
 		}
@@ -57,25 +67,37 @@ func try(in Input, ahead int) *decider {
 	d.urgent(front)
 	d.urgent(patient)
 	d.urgent(pressed)
+	d.urgent(later)
 	ahead, d.patient = min(ahead, len(patient)), len(patient)
 	d.order = slices.Concat(front, patient[:ahead])
 	for _, i := range d.order {
 		d.compete(&d.outcomes[i], true)
 	}
-	for _, i := range pressed {
+	late := d.inTime(pressed)
+	rest := slices.Concat(patient[ahead:], late)
+	d.urgent(rest)
+	for _, i := range rest {
+		d.compete(&d.outcomes[i], true)
+	}
+	d.order = append(d.order, rest...)
+	last := d.inTime(later)
+	for _, i := range last {
+		d.compete(&d.outcomes[i], true)
+	}
+	d.order, d.late = append(d.order, last...), len(late)+len(last)
+	return d
+}
+
+// inTime lets those compete that are in time, and returns the others.
+func (d *decider) inTime(which []int) (late []int) {
+	for _, i := range which {
 		if d.compete(&d.outcomes[i], false) {
 			d.order = append(d.order, i)
 		} else {
 			late = append(late, i)
 		}
 	}
-	rest := slices.Concat(patient[ahead:], late)
-	d.urgent(rest)
-	for _, i := range rest {
-		d.compete(&d.outcomes[i], true)
-	}
-	d.order, d.late = append(d.order, rest...), len(late)
-	return d
+	return late
 }
 
 // urgent sorts by what matters: asked for by name first, then what is already under way, then the earliest deadline; names break ties.

@@ -132,6 +132,7 @@ type decider struct {
 	order    []int         // of those that compete
 	patient  int           // how many of them have nothing left to lose
 	late     int           // how many of the others are
+	latest   time.Time     // the last deadline of those that are late, or tight
 	tight    time.Duration // how much too little the rest of them have left, together, if what the worker has in hand holds it up
 	worker   *line
 	lines    map[budget.Key]*line

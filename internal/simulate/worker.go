@@ -100,7 +100,6 @@ func (w *worker) decline(e *entry, a renew.Admission, now time.Time) {
 func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 	c := e.certificate
 	r := Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
-	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
 	past := budget.Past{SetIssued: w.shelf.sets[budget.SetHash(r.Names)]}
 	if u := c.InUse; u != nil {
 		past.SetIssued = later(past.SetIssued, u.NotBefore)
@@ -112,16 +111,35 @@ func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 			past.WindowStart, past.WindowEnd = u.Window.Start, u.Window.End
 		}
 	}
-	kind, known := budget.Renewed(past, now, received, by)
-	needs := budget.Needs(w.shelf.limits, budget.Order{
-		CA: w.host, Account: c.Shard, Names: r.Names, RegisteredDomains: r.Domains, Renewal: kind, SetKnown: known,
-	})
-	v := budget.Decide(needs, w.shelf.read(budget.Keys(needs)), now, by, received)
+	kind, v := w.ask(c.Shard, r, past, now)
+	if kind == budget.ARI && !w.exempt(c.InUse, now) {
+		unexempt := past
+		unexempt.Replaces = false
+		if plain, without := w.ask(c.Shard, r, unexempt, now); plain == budget.None || !without.Allowed {
+			v = without
+		}
+	}
 	if !v.Allowed {
 		return r, &v
 	}
 	w.shelf.write(v.Writes)
 	return r, nil
+}
+
+// ask says of which kind an order is, and whether its buckets allow it.
+func (w *worker) ask(shard string, r Request, past budget.Past, now time.Time) (budget.Renewal, budget.Verdict) {
+	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
+	kind, known := budget.Renewed(past, now, received, by)
+	needs := budget.Needs(w.shelf.limits, budget.Order{
+		CA: w.host, Account: shard, Names: r.Names, RegisteredDomains: r.Domains, Renewal: kind, SetKnown: known,
+	})
+	return kind, budget.Decide(needs, w.shelf.read(budget.Keys(needs)), now, by, received)
+}
+
+// exempt says whether the CA still suggests the window: the worker asks where an order has no room, or another price, without that exemption.
+func (w *worker) exempt(u *inventory.InUse, now time.Time) bool {
+	start, end := w.ca.Window(predecessor(u), now)
+	return start.Equal(u.Window.Start) && end.Equal(u.Window.End)
 }
 
 // order sends newOrder.

@@ -55,16 +55,18 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// What a plan of a million costs by how many are due: each ten times as many.
+// What a plan costs by how many are due, each ten times as many: among a million, and alone, as the index hands them to the planner.
 func BenchmarkDecideByDue(b *testing.B) {
-	for _, every := range []int{1000, 100, 10} {
-		in := fleetOf(1_000_000, every)
-		b.Run(fmt.Sprintf("%d", 1_000_000/every), func(b *testing.B) {
-			var plans []float64
+	for _, due := range []int{1_000, 10_000, 100_000} {
+		in, alone := fleetOf(1_000_000, 1_000_000/due), fleetOf(due, 1)
+		b.Run(fmt.Sprintf("%d", due), func(b *testing.B) {
+			var plans, alones []float64
 			for b.Loop() {
 				plans = append(plans, took(func() { plan.Decide(in) }))
+				alones = append(alones, took(func() { plan.Decide(alone) }))
 			}
 			b.ReportMetric(median(plans), "plan-ms")
+			b.ReportMetric(median(alones), "alone-ms")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -83,6 +83,12 @@ func (l *line) robbed(i int, tat, slack int64) int {
 	return -1
 }
 
+// through is the TAT after one more is given away at t: of a worker, when it has done that one too.
+func (l *line) through(t int64) int64 {
+	i, _ := slices.BinarySearch(l.at, t+1)
+	return max(l.before(i), t) + l.emission
+}
+
 // take gives one away at a moment that next found.
 func (l *line) take(t int64) {
 	i, _ := slices.BinarySearch(l.at, t+1)

@@ -185,7 +185,9 @@ func (r *refresh) writes(made Plan) writes {
 		o := &made.Outcomes[i]
 		c := made.Record(*o)
 		if o.Place == nil {
-			w.plain = append(w.plain, c)
+			if _, moved := r.windows[c.Name]; moved || c.Status != o.Certificate.Status {
+				w.plain = append(w.plain, c)
+			}
 			continue
 		}
 		p := Placement{Certificate: c, Leaves: o.Certificate.Booked, Watch: watchOf(c, made.Now)}

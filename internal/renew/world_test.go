@@ -61,7 +61,9 @@ type world struct {
 	broken map[string]error // by call name: what it answers, always
 	atOnce int              // jobs side by side
 
-	skipped   string       // the call that only says that it was done
+	window    *inventory.Window // that the CA suggests
+	looks     int               // how often it was asked
+	skipped   string            // the call that only says that it was done
 	interrupt func(string) // told of every call but the table's
 }
 
@@ -218,7 +220,12 @@ func (w *world) OpenAccount(ctx context.Context, _, _ string, allow func(context
 	return w.ca, w.do("OpenAccount", func() error { w.ca.registered = true; return nil })
 }
 
-func (w *world) Window(context.Context, string, string) (*inventory.Window, error) { return nil, nil }
+func (w *world) Window(context.Context, string, string) (*inventory.Window, error) {
+	w.acting.Lock()
+	defer w.acting.Unlock()
+	w.looks++
+	return w.window, w.broken["Window"]
+}
 
 // zones is the world's DNS.
 type zones struct{ *world }

@@ -37,14 +37,15 @@ func TestNoScenarioOfTheRepositoryIsDenied(t *testing.T) {
 	}
 }
 
-// 97 fit between the revocation and its deadline, one every quarter of an hour: of 100, four are lost whatever the planner does.
+// 95 fit between the revocation and its deadline, one every quarter of an hour, the first a second after the full hour: of 100, five are lost
+// whatever the planner does, and no more.
 func TestARevocationThatNoWorkerCouldMeetHasLostCauses(t *testing.T) {
 	s := parsed(t, head+"duration: 240h\nworker: {seconds_per_issuance: 900}\nrevoke: {share: 1, at: 10h, deadline: 24h}\n"+
 		"fleet: {certificates: 100, registered_domains: 100, issued_over: 100h}\n")
 	fleet := Generate(s)
 	m, events := carried(t, s, fleet)
-	if m.LostCauses != 4 || m.Lapsed < 4 || m.Expired != m.Lapsed-4 || *m.LeastDaysLeft >= 0 {
-		t.Errorf("%+v; want four lost causes among those that lapsed", m)
+	if m.LostCauses != 5 || m.Lapsed != 5 || m.Expired != 0 || *m.LeastDaysLeft >= 0 {
+		t.Errorf("%+v; want five lost causes, and no other to lapse", m)
 	}
 	checkReplay(t, s, fleet, events, m)
 }

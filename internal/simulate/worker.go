@@ -45,7 +45,7 @@ func (w *worker) work(to time.Time) {
 		if !ok {
 			return
 		}
-		if at = later(at, w.free); !at.Before(to) {
+		if at = offTheHour(later(at, w.free)); !at.Before(to) {
 			return
 		}
 		w.free = at
@@ -250,7 +250,7 @@ func (w *worker) fail(e *entry, l letter, now time.Time, why reason.Reason) {
 
 // wait ends an attempt that issued nothing. What is soon enough comes back by its letter, everything else by the table.
 func (w *worker) wait(e *entry, l letter, now time.Time, s inventory.Status) {
-	s.At, s.Due = now, s.NextAttempt
+	s.At, s.Due, s.Asked = now, s.NextAttempt, e.certificate.Status.Asked
 	e.certificate.Status = s
 	w.shelf.put(e)
 	if pause := max(s.NextAttempt.Sub(now), time.Second); pause <= renew.SoonEnough {
@@ -266,6 +266,14 @@ func (f *flight) event(kind string, at time.Time) Event {
 		e.ReplacesNotBefore, e.ReplacesNotAfter = &f.request.Replaces.NotBefore, &f.request.Replaces.NotAfter
 	}
 	return e
+}
+
+// offTheHour lets second 0 of an hour pass, as the worker does before each order.
+func offTheHour(t time.Time) time.Time {
+	if t.Minute() == 0 && t.Second() == 0 {
+		return t.Add(time.Second)
+	}
+	return t
 }
 
 func later(a, b time.Time) time.Time {

@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+// trials bounds how many orders of precedence are tried where not everything can be in time.
+const trials = 8
+
+// settle lets the certificates compete in the order of precedence in which the fewest end before their successor is there.
+//
+// The earliest deadline first is that order as long as everything can be in time. Where not, it is the worst there is: each is a little too late. So
+// what would be late doesn't take the place of what wouldn't (Moore and Hodgson), and what has nothing left to lose, a first certificate or one that
+// has ended already, goes ahead only as far as nothing ends for it.
+func settle(in Input) *decider {
+	all := try(in, math.MaxInt)
+	if all.late == 0 && all.tight == 0 || all.patient == 0 {
+		return all
+	}
+	least := try(in, 0)
+	if !all.worse(least) {
+		return all
+	}
+	kept := least
+	for few, many := 0, all.patient; many-few > 1+all.patient>>trials; {
+		ahead := few + (many-few)/2
+		if d := try(in, ahead); d.worse(least) {
+			many = ahead
+		} else {
+			few, kept = ahead, d
+		}
+	}
+	return kept
+}
+
+// worse says whether more are late by d than by another plan, or nearer to it.
+func (d *decider) worse(than *decider) bool { return d.late > than.late || d.tight > than.tight }
+
+// try makes the plan with so many of those that have nothing left to lose ahead of the others.
+func try(in Input, ahead int) *decider {
+	d := newDecider(in)
+	var front, patient, pressed, late []int
+	for _, i := range d.survey() {
+		switch c := d.outcomes[i].Certificate; {
+		case rank(c) < 2:
+			front = append(front, i)
+		case c.InUse == nil || !c.Deadline().After(d.Now):
+			patient = append(patient, i)
+		default:
+			pressed = append(pressed, i)
+		}
+	}
+	d.urgent(front)
+	d.urgent(patient)
+	d.urgent(pressed)
+	ahead, d.patient = min(ahead, len(patient)), len(patient)
+	d.order = slices.Concat(front, patient[:ahead])
+	for _, i := range d.order {
+		d.compete(&d.outcomes[i], true)
+	}
+	for _, i := range pressed {
+		if d.compete(&d.outcomes[i], false) {
+			d.order = append(d.order, i)
+		} else {
+			late = append(late, i)
+		}
+	}
+	rest := slices.Concat(patient[ahead:], late)
+	d.urgent(rest)
+	for _, i := range rest {
+		d.compete(&d.outcomes[i], true)
+	}
+	d.order, d.late = append(d.order, rest...), len(late)
+	return d
+}
+
+// urgent sorts by what matters: asked for by name first, then what is already under way, then the earliest deadline; names break ties.
+func (d *decider) urgent(which []int) {
+	slices.SortFunc(which, func(i, j int) int {
+		a, b := d.outcomes[i].Certificate, d.outcomes[j].Certificate
+		return cmp.Or(rank(a)-rank(b), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func rank(c *inventory.Certificate) int {
+	switch {
+	case c.Status.Asked != nil:
+		return 0
+	case c.Status.Issuance != "":
+		return 1
+	default:
+		return 2
+	}
+}

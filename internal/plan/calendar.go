@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -109,9 +110,12 @@ func (c *calendar) book(cert *inventory.Certificate) *Place {
 	return &Place{RenewAt: c.within(h, u), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: rateOf(u)}}
 }
 
-// part is how much of an hour renewals may begin in: so much that whatever does can also be issued in the hour, even if all of it begins last.
+// part is how much of an hour renewals may begin in: so much that whatever does can also be issued in the hour, even if all of it begins last or, where
+// it is many, twice as many more than usual as chance makes of them.
 func (c *calendar) part() time.Duration {
-	return min(45*time.Minute, max(0, time.Hour-time.Duration(c.most()+1)*c.pace))
+	most := float64(c.most())
+	behind := min(most+1, 2*math.Sqrt(most)+2)
+	return min(45*time.Minute, max(0, time.Hour-time.Duration(behind*float64(c.pace))))
 }
 
 // wanted is the hour of the hash's moment or, where the CA's window opens in that hour too late to begin, the next.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
 )
 
@@ -66,6 +67,7 @@ func try(in Input, ahead int, calm time.Time) *decider {
 	}
 	d.urgent(front)
 	d.urgent(patient)
+	d.crowded(patient)
 	d.urgent(pressed)
 	d.urgent(later)
 	ahead, d.patient = min(ahead, len(patient)), len(patient)
@@ -106,6 +108,34 @@ func (d *decider) urgent(which []int) {
 		a, b := d.outcomes[i].Certificate, d.outcomes[j].Certificate
 		return cmp.Or(rank(a)-rank(b), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// crowded puts those first that wait for the bucket that will take longest, and leaves the others as they are. A bucket only fills while it isn't
+// full, so one that is asked last ends last. It holds nobody up: what it has no room for leaves the worker to the others.
+func (d *decider) crowded(which []int) {
+	if len(which) < 2 {
+		return
+	}
+	asked := map[budget.Key]int64{}
+	limits := map[budget.Key]budget.Limit{}
+	keys := make(map[int][]budget.Key, len(which))
+	for _, i := range which {
+		c := d.outcomes[i].Certificate
+		for _, n := range d.needs(c, d.Now) {
+			if n.Mode == budget.Take && n.Key.Limit != budget.NewOrdersPerAccount { // that one all of them wait for
+				asked[n.Key]++
+				limits[n.Key] = n.Limit
+				keys[i] = append(keys[i], n.Key)
+			}
+		}
+	}
+	longest := make(map[int]time.Duration, len(which))
+	for i, ks := range keys {
+		for _, k := range ks {
+			longest[i] = max(longest[i], time.Duration(asked[k]-limits[k].Burst)*limits[k].Emission())
+		}
+	}
+	slices.SortStableFunc(which, func(i, j int) int { return cmp.Compare(longest[j], longest[i]) })
 }
 
 func rank(c *inventory.Certificate) int {

@@ -99,11 +99,11 @@ func TestEveryRandomFleetBecomesSteady(t *testing.T) {
 func drawSteady(t *rapid.T) (Scenario, []Member) {
 	s := Scenario{
 		Start: epoch.Add(time.Duration(rapid.IntRange(0, 86400).Draw(t, "start")) * time.Second), Seed: rapid.Int64().Draw(t, "seed"),
-		CA:   CA{Lifetime: time.Duration(rapid.SampledFrom([]int{72, 160, 239, 240, 720}).Draw(t, "lifetime")) * time.Hour, ARI: rapid.Bool().Draw(t, "ari")},
+		CA:   CA{Lifetime: time.Duration(rapid.SampledFrom([]int{72, 160, 239, 240}).Draw(t, "lifetime")) * time.Hour, ARI: rapid.Bool().Draw(t, "ari")},
 		Tick: time.Duration(rapid.IntRange(300, 900).Draw(t, "tick")) * time.Second, PlannerShare: 1, Limits: budget.Limits{},
 	}
 	s.Duration = s.CA.Lifetime * 5 / 2
-	n := rapid.IntRange(1, 120).Draw(t, "certificates")
+	n := rapid.IntRange(1, 80).Draw(t, "certificates")
 	busy := s.CA.Lifetime / 2 / time.Duration(n) / 2 // half of the worker's time
 	s.Issuance = min(15*time.Minute, max(time.Second, time.Duration(rapid.Float64Range(0, 1).Draw(t, "issuance")*float64(busy)).Truncate(time.Second)))
 	over := rapid.SampledFrom([]time.Duration{1, time.Hour, day, s.CA.Lifetime * 2 / 5}).Draw(t, "issued over")

@@ -1,13 +1,15 @@
 package simulate
 
 import (
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// The repository's smaller scenarios, whole: no denial, and a second CA says the same of every order. The larger ones are for `make bench`.
+// The repository's smaller scenarios, whole: no denial, nothing expired, the backlog as fast as it can be, and flat after the first lifetime; and a
+// second CA says the same of every order. The larger ones are for `make bench`.
 func TestNoScenarioOfTheRepositoryIsDenied(t *testing.T) {
 	all, err := filepath.Glob("../../scenarios/*.yaml")
 	if err != nil {
@@ -29,7 +31,14 @@ func TestNoScenarioOfTheRepositoryIsDenied(t *testing.T) {
 			if m.Denied != 0 || m.Orders == 0 {
 				t.Errorf("%d orders, %d denied: %v", m.Orders, m.Denied, m.Denials)
 			}
+			if most := max(1.01*m.Bound, m.Bound+s.Tick.Seconds()); m.Expired != 0 || m.Unfinished != 0 || float64(m.Makespan) > most {
+				t.Errorf("%d expired, %d unfinished, makespan %d; want at most %f", m.Expired, m.Unfinished, m.Makespan, most)
+			}
+			if most := int(math.Ceil(1.5 * m.SteadyMean)); m.SteadyPeak > most {
+				t.Errorf("%d in an hour after the first lifetime; want at most %d", m.SteadyPeak, most)
+			}
 			checkReplay(t, s, fleet, events, m)
+			checkOrders(t, s, fleet, events)
 		})
 	}
 	if ran < 4 {

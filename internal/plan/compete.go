@@ -143,7 +143,7 @@ func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budg
 		moved = false
 		for i := range needs {
 			n := &needs[i]
-			if n.Mode == budget.Drain {
+			if n.Mode == budget.Drain || d.isFull(n) {
 				continue
 			}
 			next := d.line(n).next
@@ -158,13 +158,24 @@ func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budg
 	return t, by
 }
 
+// isFull says whether a bucket that is only looked at is full, as nearly all of them are: nothing of it is given away.
+func (d *decider) isFull(n *budget.Need) bool {
+	if n.Mode != budget.Look {
+		return false
+	}
+	_, spent := d.Have[n.Key]
+	return !spent
+}
+
 // takeAll takes what the order will take: what it must have, and what the CA counts all the same where there is some.
 func (d *decider) takeAll(c *inventory.Certificate, needs []budget.Need, at time.Time) {
 	t := at.UnixNano()
 	for i := range needs {
-		l := d.line(&needs[i])
-		if needs[i].Mode == budget.Take || needs[i].Mode == budget.Drain && l.nextForPeople(t) == t {
-			l.take(t)
+		switch n := &needs[i]; {
+		case n.Mode == budget.Take:
+			d.line(n).take(t)
+		case n.Mode == budget.Drain && d.line(n).nextForPeople(t) == t:
+			d.line(n).take(t)
 		}
 	}
 	if d.kind(c, at) == budget.None {
@@ -182,7 +193,7 @@ func (d *decider) introduce(c *inventory.Certificate, at time.Time) {
 	if d.Sets[ca.Host] == nil {
 		d.Sets[ca.Host] = map[string]time.Time{}
 	}
-	d.Sets[ca.Host][budget.SetHash(c.Wanted.Domains)] = at
+	d.Sets[ca.Host][d.setHash(c)] = at
 }
 
 func (d *decider) line(n *budget.Need) *line {

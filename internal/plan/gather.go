@@ -149,7 +149,7 @@ func (p *Planner) addSets(ctx context.Context, in *Input) error {
 		c := &in.Certificates[i]
 		if c.Wanted.Enabled && (c.InUse == nil || c.Changed() || c.InUse.NotBefore.Add(budget.SetMemory-time.Hour).Before(in.Now.Add(in.Tick))) {
 			host := in.CAs[c.Wanted.Directory].Host
-			asked[host] = append(asked[host], budget.SetHash(c.Wanted.Domains))
+			asked[host] = append(asked[host], in.setHash(c))
 		}
 	}
 	for host, hashes := range asked {

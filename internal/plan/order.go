@@ -104,10 +104,22 @@ func (d *decider) inTime(which []int) (late []int) {
 
 // urgent sorts by what matters: asked for by name first, then what is already under way, then the earliest deadline; names break ties.
 func (d *decider) urgent(which []int) {
-	slices.SortFunc(which, func(i, j int) int {
-		a, b := d.outcomes[i].Certificate, d.outcomes[j].Certificate
-		return cmp.Or(rank(a)-rank(b), a.Deadline().Compare(b.Deadline()), cmp.Compare(a.Name, b.Name))
+	type place struct {
+		which, rank int
+		deadline    int64
+		name        string
+	}
+	places := make([]place, len(which))
+	for n, i := range which {
+		c := d.outcomes[i].Certificate
+		places[n] = place{i, rank(c), c.Deadline().Unix(), c.Name}
+	}
+	slices.SortFunc(places, func(a, b place) int {
+		return cmp.Or(a.rank-b.rank, cmp.Compare(a.deadline, b.deadline), cmp.Compare(a.name, b.name))
 	})
+	for n, p := range places {
+		which[n] = p.which
+	}
 }
 
 // crowded puts those first that wait for the bucket that will take longest, and leaves the others as they are. A bucket only fills while it isn't

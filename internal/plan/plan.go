@@ -32,6 +32,8 @@ type Input struct {
 	Hours        map[Hour]Load                   // the calendar, from the clock hour of Now on
 	Share        float64                         // of the shared budgets that the planner may use; the rest is kept for people
 	Pace         Pace
+
+	hashes map[*string]string // of sets of names, by their lists
 }
 
 // CA is what the plan must know of a CA.

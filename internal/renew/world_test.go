@@ -64,7 +64,7 @@ type world struct {
 	window    *inventory.Window // that the CA suggests
 	looks     int               // how often it was asked
 	skipped   string            // the call that only says that it was done
-	interrupt func(string) // told of every call but the table's
+	interrupt func(string)      // told of every call but the table's
 }
 
 func newWorld(t testing.TB) *world {

@@ -85,7 +85,7 @@ func newWorld(s Scenario, fleet []Member, o Options) (*world, error) {
 		if u := e.certificate.InUse; u != nil {
 			w.account = true
 			w.ca.Remember(m.Domains, m.NotBefore)
-			sets.remember(m.Domains, m.NotBefore)
+			sets.remember(e.set, m.NotBefore)
 			w.suggest(e, u)
 		}
 	}

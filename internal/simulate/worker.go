@@ -100,7 +100,7 @@ func (w *worker) decline(e *entry, a renew.Admission, now time.Time) {
 func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 	c := e.certificate
 	r := Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
-	past := budget.Past{SetIssued: w.shelf.sets[budget.SetHash(r.Names)]}
+	past := budget.Past{SetIssued: w.shelf.sets[e.set]}
 	if u := c.InUse; u != nil {
 		past.SetIssued = later(past.SetIssued, u.NotBefore)
 		if u.CertID != "" {
@@ -111,11 +111,11 @@ func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 			past.WindowStart, past.WindowEnd = u.Window.Start, u.Window.End
 		}
 	}
-	kind, v := w.ask(c.Shard, r, past, now)
+	kind, v := w.ask(e, r, past, now)
 	if kind == budget.ARI && !w.exempt(c.InUse, now) {
 		unexempt := past
 		unexempt.Replaces = false
-		if plain, without := w.ask(c.Shard, r, unexempt, now); plain == budget.None || !without.Allowed {
+		if plain, without := w.ask(e, r, unexempt, now); plain == budget.None || !without.Allowed {
 			v = without
 		}
 	}
@@ -127,11 +127,11 @@ func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 }
 
 // ask says of which kind an order is, and whether its buckets allow it.
-func (w *worker) ask(shard string, r Request, past budget.Past, now time.Time) (budget.Renewal, budget.Verdict) {
+func (w *worker) ask(e *entry, r Request, past budget.Past, now time.Time) (budget.Renewal, budget.Verdict) {
 	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
 	kind, known := budget.Renewed(past, now, received, by)
 	needs := budget.Needs(w.shelf.limits, budget.Order{
-		CA: w.host, Account: shard, Names: r.Names, RegisteredDomains: r.Domains, Renewal: kind, SetKnown: known,
+		CA: w.host, Account: e.certificate.Shard, Names: r.Names, RegisteredDomains: r.Domains, Set: e.set, Renewal: kind, SetKnown: known,
 	})
 	return kind, budget.Decide(needs, w.shelf.read(budget.Keys(needs)), now, by, received)
 }
@@ -250,7 +250,7 @@ func (w *worker) issued(f *flight) {
 		e.revoked = false
 		w.hit--
 	}
-	w.shelf.sets.remember(f.request.Names, now)
+	w.shelf.sets.remember(e.set, now)
 	u := e.issued(now, now.Add(w.scenario.CA.Lifetime))
 	w.suggest(e, u)
 	e.ends = u.NotAfter

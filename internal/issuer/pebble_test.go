@@ -205,6 +205,22 @@ func TestPebble(t *testing.T) {
 		}
 	})
 
+	t.Run("what is retired must be proved again", func(t *testing.T) {
+		account, asked := p.open(t), renew.NewOrder{Names: []string{"retired.test"}}
+		order, err := account.NewOrder(t.Context(), asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.prove(t, account, order)
+		if err := account.Retire(t.Context(), p.until(t, account, order, renew.Ready)); err != nil {
+			t.Fatal(err)
+		}
+		auths, err := account.Authorizations(t.Context(), order)
+		if err != nil || auths[0].Status != "deactivated" {
+			t.Errorf("%+v, %v", auths, err)
+		}
+	})
+
 	t.Run("a renewal names what it replaces, and can do so once", func(t *testing.T) {
 		account := p.open(t)
 		id, err := bundle.CertID(leaf)

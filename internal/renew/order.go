@@ -32,7 +32,10 @@ func (r *run) order(ca CA) (Order, error) {
 	if err != nil {
 		return Order{}, err
 	}
-	r.iss.OrderURL, r.iss.Sent, r.iss.Hold = order.URL, false, order.Expires
+	r.iss.OrderURL, r.iss.Sent = order.URL, false
+	if r.iss.Rehearsal == "" { // with no key there is none that another certificate's could be taken for
+		r.iss.Hold = order.Expires
+	}
 	return order, r.progress()
 }
 
@@ -60,7 +63,7 @@ func (r *run) preflight() error {
 // replaces is the ARI identifier to name: only the same account may, and only while a name is shared (docs/limits.md, exemptions).
 func (r *run) replaces(ca CA) string {
 	u := r.cert.InUse
-	if u == nil || u.CertID == "" || u.Account != ca.Account() || u.Directory != r.iss.Wanted.Directory || !shareName(u.Domains, r.iss.Wanted.Domains) {
+	if u == nil || u.CertID == "" || u.Account != ca.Account() || u.Directory != r.directory() || !shareName(u.Domains, r.iss.Wanted.Domains) {
 		return ""
 	}
 	return u.CertID
@@ -84,8 +87,10 @@ func (r *run) attempt(ca CA) (Order, error) {
 	if err := r.spend(); err != nil {
 		return Order{}, err
 	}
-	if _, err := r.safeKey(); err != nil {
-		return Order{}, err
+	if r.iss.Rehearsal == "" {
+		if _, err := r.safeKey(); err != nil {
+			return Order{}, err
+		}
 	}
 	r.log.Info("ordering", "names", len(r.iss.Wanted.Domains), "attempt", r.iss.Attempt, "replaces", r.iss.Replaces)
 	order, err := ca.NewOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
@@ -120,7 +125,7 @@ func (r *run) past(ca string, now time.Time) (budget.Past, error) {
 // ownPast is what the certificate in use tells.
 func (r *run) ownPast() budget.Past {
 	u := r.cert.InUse
-	if u == nil || u.Directory != r.iss.Wanted.Directory {
+	if u == nil || u.Directory != r.directory() {
 		return budget.Past{}
 	}
 	p := budget.Past{Replaces: r.iss.Replaces != "", SameAccount: u.Account == r.iss.Account}

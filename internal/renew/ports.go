@@ -113,6 +113,8 @@ type Authorizations interface {
 	Authorizations(ctx context.Context, o Order) ([]Authorization, error)
 	// Accept tells the CA to look at a challenge. It is done where the CA is looking, or has looked, already.
 	Accept(ctx context.Context, c Challenge) error
+	// Retire makes the CA forget that the names of a ready order were proved, so that the next order has to prove them again.
+	Retire(ctx context.Context, o Order) error
 }
 
 // DNS puts challenge values where the CA will look. Errors are of type *Failure.

@@ -68,6 +68,7 @@ type fakeCA struct {
 	mux  *http.ServeMux
 
 	fault    func(s seen, n int) fault // n counts the requests of the kind, from 1
+	meta     map[string]any            // of the directory
 	latency  time.Duration
 	ari      bool
 	replaced map[string]bool
@@ -218,6 +219,9 @@ func (f *fakeCA) directory(w http.ResponseWriter, _ *http.Request) {
 	d := map[string]any{"newNonce": f.url("nonce"), "newAccount": f.url("account"), "newOrder": f.url("new")}
 	if f.ari {
 		d["renewalInfo"] = f.url("ari")
+	}
+	if f.meta != nil {
+		d["meta"] = f.meta
 	}
 	f.send(w, 200, d)
 }

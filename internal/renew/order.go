@@ -13,7 +13,7 @@ import (
 // order's URL before anything else happens. Where the CA says that what is replaced was replaced already, it pays and orders again without
 // naming it.
 func (r *run) order(ca CA) (Order, error) {
-	if err := r.preflight(); err != nil {
+	if err := r.preflight(ca); err != nil {
 		return Order{}, err
 	}
 	r.ordering.Lock()
@@ -48,14 +48,17 @@ func (r *run) offTheHour() error {
 	return nil
 }
 
-// preflight finds every name's zone before anything is spent.
-func (r *run) preflight() error {
+// preflight finds every name's zone, and asks whether its CAA records allow the CA, before anything is spent.
+func (r *run) preflight(ca CA) error {
 	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
 	for _, d := range r.iss.Wanted.Domains {
 		asked = append(asked, Challenge{Domain: d})
 	}
 	if _, err := r.DNS.Locate(r.work, r.iss.Wanted.DNS, asked); err != nil {
 		return fmt.Errorf("finding where the names are to be proved: %w", err)
+	}
+	if ids := ca.Identities(); len(ids) > 0 {
+		return r.DNS.Permit(r.work, r.iss.Wanted.Domains, ids)
 	}
 	return nil
 }

@@ -92,6 +92,8 @@ type CA interface {
 	Authorizations
 	// Account is the account's URL.
 	Account() string
+	// Identities are the domains by which CAA records mean the CA; none where it doesn't say.
+	Identities() []string
 }
 
 // Orders are the orders of an account (RFC 8555, 7.4).
@@ -121,6 +123,8 @@ type Authorizations interface {
 type DNS interface {
 	// Locate says where each value belongs: the provider, the zone, the name after following CNAMEs. It writes nothing.
 	Locate(ctx context.Context, d inventory.DNS, challenges []Challenge) ([]Record, error)
+	// Permit says whether the CAA records of the names let a CA issue that goes by one of identities. What can't be looked up forbids nothing.
+	Permit(ctx context.Context, names, identities []string) error
 	// Publish writes the records, all of a zone in one change, beside whatever else stands there, waits until the provider says that its
 	// servers agree, and sees to it that the resolvers see them. What is there already isn't written again.
 	Publish(ctx context.Context, records []Record) error

@@ -62,6 +62,7 @@ type world struct {
 	vault     *vault
 	keys      map[string]crypto.Signer
 	events    []event.Event
+	permitted []string         // names, and by whom
 	broken    map[string]error // by call name: what it answers, always
 	atOnce    int              // jobs side by side
 
@@ -265,6 +266,10 @@ func (w zones) Locate(_ context.Context, _ inventory.DNS, cs []renew.Challenge) 
 	return rs, err
 }
 
+func (w zones) Permit(_ context.Context, names, identities []string) error {
+	return w.do("Permit", func() error { w.permitted = append(w.permitted, fmt.Sprint(names, " by ", identities)); return nil })
+}
+
 func (w zones) Remove(_ context.Context, rs []renew.Record) error {
 	return w.do("Remove", func() error {
 		for _, r := range rs {
@@ -343,6 +348,7 @@ func (v *vault) Promote(_ context.Context, s renew.Stored) error {
 type ca struct {
 	*world
 	host       string
+	identities []string
 	prefix     string // of its calls' names
 	root       *x509.Certificate
 	key        crypto.Signer
@@ -378,12 +384,14 @@ func newCA(t testing.TB, w *world) *ca {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &ca{world: w, host: "ca.example", root: root, key: key, replaced: map[string]bool{}}
+	return &ca{world: w, host: "ca.example", identities: []string{"ca.example"}, root: root, key: key, replaced: map[string]bool{}}
 }
 
 func (c *ca) do(name string, act func() error) error { return c.world.do(c.prefix+name, act) }
 
 func (c *ca) Account() string { return "https://" + c.host + "/acct/1" }
+
+func (c *ca) Identities() []string { return c.identities }
 
 func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err error) {
 	err = c.do("NewOrder", func() error {

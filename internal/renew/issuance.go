@@ -88,6 +88,7 @@ type Order struct {
 	Status         OrderStatus
 	Expires        time.Time
 	Names          []string
+	Profile        string // empty where the CA has none
 	Replaces       string // what the CA took for `replaces`
 	Authorizations []string
 	FinalizeURL    string

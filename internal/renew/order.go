@@ -21,13 +21,9 @@ func (r *run) order(ca CA) (Order, error) {
 	if err := r.offTheHour(); err != nil {
 		return Order{}, err
 	}
-	r.iss.Account = ca.Account()
-	r.iss.Replaces = r.replaces(ca)
-	order, err := r.attempt(ca)
-	if errors.Is(err, ErrReplaced) && r.iss.Replaces != "" {
-		r.log.Warn("the CA refuses to replace what is in use, ordering without naming it", "cause", err.Error())
-		r.iss.Replaces = ""
-		order, err = r.attempt(ca)
+	order, found, err := r.lost(ca)
+	if err == nil && !found {
+		order, err = r.newOrder(ca)
 	}
 	if err != nil {
 		return Order{}, err
@@ -37,6 +33,37 @@ func (r *run) order(ca CA) (Order, error) {
 		r.iss.Hold = order.Expires
 	}
 	return order, r.progress()
+}
+
+func (r *run) newOrder(ca CA) (Order, error) {
+	r.iss.Account = ca.Account()
+	r.iss.Replaces = r.replaces(ca)
+	order, err := r.attempt(ca)
+	if errors.Is(err, ErrReplaced) && r.iss.Replaces != "" {
+		r.log.Warn("the CA refuses to replace what is in use, ordering without naming it", "cause", err.Error())
+		r.iss.Replaces = ""
+		order, err = r.attempt(ca)
+	}
+	return order, err
+}
+
+// lost looks for the order of a newOrder whose answer isn't known. It is paid for, so nothing is spent for it again.
+func (r *run) lost(ca CA) (order Order, found bool, err error) {
+	if !r.iss.Sent || r.iss.Account != ca.Account() {
+		return Order{}, false, nil
+	}
+	order, found, err = ca.FindOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
+	switch {
+	case r.work.Err() != nil:
+		return Order{}, false, fmt.Errorf("looking for an order whose answer was lost: %w", r.work.Err())
+	case err != nil:
+		r.log.Warn("the account's orders can't be looked at, ordering again", "cause", err.Error())
+		return Order{}, false, nil
+	case !found:
+		return Order{}, false, nil
+	}
+	r.log.Info("found the order whose answer was lost", "order", order.URL)
+	return order, true, nil
 }
 
 // offTheHour lets second 0 of an hour pass: every CA is at its busiest then (docs/limits.md, section 4). The planner starts nothing there, but a
@@ -85,7 +112,7 @@ func shareName(a, b []string) bool {
 	return false
 }
 
-// attempt pays for one newOrder and sends it.
+// attempt pays for one newOrder and sends it. Where its answer is lost, it looks for the order at once.
 func (r *run) attempt(ca CA) (Order, error) {
 	if err := r.spend(); err != nil {
 		return Order{}, err
@@ -100,6 +127,11 @@ func (r *run) attempt(ca CA) (Order, error) {
 	var denied *Denied
 	if errors.As(err, &denied) {
 		r.learn(denied)
+	}
+	if unknown(err) {
+		if found, ok, e := r.lost(ca); ok && e == nil {
+			return found, nil
+		}
 	}
 	if err != nil {
 		return Order{}, fmt.Errorf("ordering: %w", err)

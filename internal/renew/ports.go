@@ -92,6 +92,9 @@ type CA interface {
 	Authorizations
 	// Account is the account's URL.
 	Account() string
+	// FindOrder looks for an order of exactly these names, profile and predecessor, that can still be finalized, in the account's list;
+	// found is false where there is none, or the CA has no list.
+	FindOrder(ctx context.Context, o NewOrder) (order Order, found bool, err error)
 	// Identities are the domains by which CAA records mean the CA; none where it doesn't say.
 	Identities() []string
 }

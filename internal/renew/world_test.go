@@ -349,6 +349,7 @@ type ca struct {
 	*world
 	host       string
 	identities []string
+	lists      bool   // it has a list of an account's orders
 	prefix     string // of its calls' names
 	root       *x509.Certificate
 	key        crypto.Signer
@@ -408,6 +409,18 @@ func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err
 		return nil
 	})
 	return got, err
+}
+
+func (c *ca) FindOrder(_ context.Context, asked renew.NewOrder) (got renew.Order, found bool, err error) {
+	err = c.do("FindOrder", func() error {
+		for _, o := range c.orders {
+			if c.lists && o.Status == renew.Pending && o.failed == "" && o.Replaces == asked.Replaces && slices.Equal(o.Names, asked.Names) {
+				got, found = o.Order, true
+			}
+		}
+		return nil
+	})
+	return got, found, err
 }
 
 func (c *ca) find(url string) (*order, error) {

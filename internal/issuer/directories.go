@@ -19,13 +19,16 @@ type directories struct {
 }
 
 // meta is what is used of a directory's meta object (RFC 8555, 7.1.1).
-type meta struct{ identities []string }
+type meta struct {
+	identities []string // by which CAA records mean the CA
+	bound      bool     // accounts must be bound to an external one
+}
 
 // identityForm is what a CAA record can name as an issuer (RFC 8659, 4.2); it goes into what people are told to write.
 var identityForm = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}$`)
 
 func readMeta(m acme.Meta) meta {
-	var out meta
+	out := meta{bound: m.ExternalAccountRequired}
 	for _, id := range m.CaaIdentities {
 		if identityForm.MatchString(id) {
 			out.identities = append(out.identities, id)

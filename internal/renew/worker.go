@@ -7,6 +7,9 @@
 //	                            │                                                                                      │
 //	                            └─ every step writes what the next one needs before it acts ◀── close ◀── promote ◀── verify
 //
+// [look in the DNS] finds each name's zone and asks whether its CAA records allow the CA. After a failed validation the way from there to a ready
+// order is walked at the CA's staging directory first (rehearse.go).
+//
 // The package decides and orders steps; everything outside is behind the ports in ports.go. It reads no clock and no environment.
 package renew
 

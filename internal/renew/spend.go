@@ -149,11 +149,11 @@ func unmark(have map[budget.Key]budget.Bucket) []budget.Key {
 }
 
 func (r *run) limits() (budget.Limits, string, error) {
-	host, err := r.CAHost(r.iss.Wanted.Directory)
+	host, err := r.CAHost(r.directory())
 	if err != nil {
 		return nil, "", Fail(Never, reason.Configuration, err)
 	}
-	limits, err := r.Budgets.Limits(r.work, r.iss.Wanted.Directory)
+	limits, err := r.Budgets.Limits(r.work, r.directory())
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the limits of %s: %w", host, err)
 	}
@@ -217,7 +217,7 @@ func (r *run) pause(d *Denied) {
 
 // pauseKeys lists the buckets that keep a pause of these names at the CA of the issuance; none where its URL makes no sense.
 func (r *run) pauseKeys(names []string) []budget.Key {
-	host, err := r.CAHost(r.iss.Wanted.Directory)
+	host, err := r.CAHost(r.directory())
 	if err != nil {
 		return nil
 	}

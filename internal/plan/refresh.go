@@ -49,10 +49,15 @@ func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration
 // most is how many questions a tick has time for.
 func (r *refresh) most() int { return int(r.AskFor.Seconds() * highRate) }
 
-// sampled asks about a few certificates out of turn: those that follow a moment drawn from the tick's own.
+// sampled asks about a few certificates out of turn: those that follow a moment drawn from the tick's own and, where these are too few, those before it.
 func (r *refresh) sampled(ctx context.Context) error {
 	from := r.now.Add(time.Duration(inventory.Fraction("sample", stamp(r.now)) * float64(askEvery)))
-	ws, err := r.Table.Watches(ctx, r.Shard, from, from.Add(2*askEvery), sample)
+	ws, err := r.Table.Watches(ctx, r.Shard, from, from.Add(longestAsk), sample)
+	if err == nil && len(ws) < sample {
+		var before []Watch
+		before, err = r.Table.Watches(ctx, r.Shard, r.now, from, sample-len(ws))
+		ws = append(ws, before...)
+	}
 	if err != nil {
 		return fmt.Errorf("listing a sample of windows: %w", err)
 	}
@@ -74,7 +79,7 @@ func (r *refresh) raised(ctx context.Context) error {
 	if len(r.notes.Raised) == 0 {
 		return nil
 	}
-	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(10*365*24*time.Hour), r.most())
+	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(longestAsk), r.most())
 	if err != nil {
 		return fmt.Errorf("listing the windows of a whole issuer: %w", err)
 	}

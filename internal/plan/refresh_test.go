@@ -116,15 +116,13 @@ func TestNobodyIsAskedAfterTheEndOrOnceReplaced(t *testing.T) {
 	clock := now
 	p, table, out := watched(t, &clock, tenDaysOld("www"))
 	t.Run("after the end", func(t *testing.T) {
-		out.noInfo = func(string) (plan.Answer, error) { return plan.Answer{RetryAfter: 100 * day}, nil }
-		clock = now.Add(7 * time.Hour)
+		clock = now.Add(80*day - 3*time.Hour)
 		tickOnce(t, p)
 		if w := watchOf(t, table, "www"); w.Certificate != "" {
 			t.Errorf("still asked at %s", w.Next)
 		}
 	})
 	t.Run("once replaced", func(t *testing.T) {
-		out.noInfo = nil
 		c := stored(t, table, "www")
 		next := issued("www", clock, 90*day)
 		next.InUse.CertID, next.InUse.Serial = "id-2", "s-2"
@@ -137,6 +135,18 @@ func TestNobodyIsAskedAfterTheEndOrOnceReplaced(t *testing.T) {
 			t.Errorf("%+v", w)
 		}
 	})
+}
+
+// A small fleet is asked about whole, whatever moment the tick draws.
+func TestASampleOfASmallFleetIsAllOfIt(t *testing.T) {
+	for hours := range 12 {
+		clock := now
+		p, _, out := watched(t, &clock, tenDaysOld("a"), tenDaysOld("b"), tenDaysOld("c"))
+		clock = now.Add(time.Duration(hours) * 37 * time.Minute)
+		if tickOnce(t, p); len(out.asked) != 3 {
+			t.Errorf("%s later: asked about %v", clock.Sub(now), out.asked)
+		}
+	}
 }
 
 // A CA that revokes everything at noon, one of whose windows is seen: within the same tick all are asked about, and the most urgent are under way.

@@ -8,11 +8,12 @@ import (
 
 // How often a CA is asked about a certificate (docs/limits.md, sections 1 and 6).
 const (
-	askEvery  = 6 * time.Hour  // where the CA doesn't say: what Let's Encrypt does say, but for a fifth more or less
-	askAtMost = 12 * time.Hour // two answers a day is what a CA may count on
-	lowRate   = 5              // requests a second that are kept whatever there is to ask
-	highRate  = 25             // requests a second while there is more, and no CA is overloaded
-	sample    = 30             // certificates that each tick asks about out of turn, so that a mass revocation is seen within a tick
+	askEvery   = 6 * time.Hour  // where the CA doesn't say: what Let's Encrypt does say, but for a fifth more or less
+	longestAsk = 25 * time.Hour // after every next question: a CA is asked again within a day, whatever it says
+	askAtMost  = 12 * time.Hour // two answers a day is what a CA may count on
+	lowRate    = 5              // requests a second that are kept whatever there is to ask
+	highRate   = 25             // requests a second while there is more, and no CA is overloaded
+	sample     = 30             // certificates that each tick asks about out of turn, so that a mass revocation is seen within a tick
 )
 
 // watchOf is what the CA is asked from now on about what c has in use; nil where it can't be asked.
@@ -48,7 +49,7 @@ func (w Watch) answered(a Answer, now time.Time) Watch {
 	if a.Window != nil {
 		w.Window = a.Window
 	}
-	w.Next = w.bounded(now.Add(wait))
+	w.Next = w.bounded(now.Add(min(wait, longestAsk-time.Hour)))
 	return w
 }
 
@@ -59,7 +60,7 @@ func (w Watch) failed(a Answer, now time.Time) Watch {
 		wait = min(time.Minute<<min(w.Failures, 9), askEvery)
 	}
 	w.Failures++
-	w.Next = w.bounded(now.Add(wait))
+	w.Next = w.bounded(now.Add(min(wait, longestAsk-time.Hour)))
 	return w
 }
 

@@ -76,7 +76,11 @@ func (a *Adopter) Take(ctx context.Context, req Request) (Result, error) {
 	}
 	r := Result{Certificate: req.Name, Change: t.change(), Entry: t.next}
 	r.Message = t.message()
-	if r.Change == Unchanged || req.DryRun {
+	switch {
+	case r.Change == Unchanged:
+		r.Entry = t.entry
+		return r, nil
+	case req.DryRun:
 		return r, nil
 	}
 	var err error
@@ -208,7 +212,7 @@ func (t *take) inVault() bool {
 func (t *take) message() string {
 	var said []string
 	if !t.Found.HasKey() {
-		said = append(said, "its key is not known, so no secret is written before its renewal")
+		said = append(said, "without its key: no secret before its renewal")
 	}
 	return strings.Join(append(said, outlook(t.next, t.now)...), "; ")
 }

@@ -181,7 +181,7 @@ func TestWithoutItsKeyOnlyTheInventoryKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := w.take(adopt.Request{Name: "www", Found: found})
-	if err != nil || got.Change != adopt.Added || !strings.Contains(got.Message, "no secret is written") {
+	if err != nil || got.Change != adopt.Added || !strings.Contains(got.Message, "no secret before") {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	u := w.entry("www").InUse

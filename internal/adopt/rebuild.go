@@ -141,7 +141,7 @@ func (a *Adopter) enter(ctx context.Context, f finding, now time.Time, dryRun bo
 	err := f.err
 	switch {
 	case !f.Ours:
-		r.Change, r.Message = Skipped, fmt.Sprintf("not tagged as a certificate of certpace's, so it was not read; if it is one: `certpace adopt %s --secret NAME`", f.Certificate)
+		r.Change, r.Message = Skipped, "has no tag of certpace's, so it was not read"
 		return r
 	case err == nil:
 		r.Change, next, err = a.decide(ctx, f, now)

@@ -26,3 +26,7 @@ func (u InUse) Newer(than *InUse) bool {
 	}
 	return u.NotBefore.After(than.NotBefore)
 }
+
+// Ours says whether certpace itself got u from the CA of its Directory. What was adopted may come from anywhere: that CA need not know it,
+// nor have issued its names before.
+func (u InUse) Ours() bool { return u.Account != "" }

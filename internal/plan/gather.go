@@ -141,12 +141,13 @@ func (p *Planner) addCAs(ctx context.Context, in *Input) error {
 	return nil
 }
 
-// addSets looks up when the sets were last issued of which the certificates themselves can't tell: those of first and changed ones.
+// addSets looks up when the sets were last issued of which the certificates themselves can't tell: those of first and changed ones, and of those
+// that were adopted.
 func (p *Planner) addSets(ctx context.Context, in *Input) error {
 	asked := map[string][]string{}
 	for i := range in.Certificates {
 		c := &in.Certificates[i]
-		if c.Wanted.Enabled && (c.InUse == nil || c.Changed()) {
+		if c.Wanted.Enabled && (c.InUse == nil || c.Changed() || !c.InUse.Ours()) {
 			host := in.CAs[c.Wanted.Directory].Host
 			asked[host] = append(asked[host], budget.SetHash(c.Wanted.Domains))
 		}

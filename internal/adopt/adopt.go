@@ -76,15 +76,18 @@ func (a *Adopter) Take(ctx context.Context, req Request) (Result, error) {
 	}
 	r := Result{Certificate: req.Name, Change: t.change(), Entry: t.next}
 	r.Message = t.message()
-	switch {
-	case r.Change == Unchanged:
+	if r.Change == Unchanged {
 		r.Entry = t.entry
-		return r, nil
-	case req.DryRun:
+	}
+	if req.DryRun {
 		return r, nil
 	}
+	write := t.write
+	if r.Change == Unchanged {
+		write = t.retag
+	}
 	var err error
-	if r.Entry, err = t.write(ctx); err != nil {
+	if r.Entry, err = write(ctx); err != nil {
 		return Result{}, fmt.Errorf("taking over %s: %w", req.Name, err)
 	}
 	return r, nil
@@ -182,15 +185,30 @@ func (t *take) wanted() (inventory.Wanted, error) {
 	return wantedOf(t.Name, t.bundle, directory)
 }
 
+// verify holds b to all that the worker asks of a certificate, but for what force goes over: that it is newer than what is in use. A staging
+// CA's certificate doesn't replace a real one even then.
 func (t *take) verify(b bundle.Bundle, names []string) error {
-	e := bundle.Expect{Domains: names, Now: t.now, Keyless: !t.Found.HasKey()}
-	if t.current != nil && !t.Force {
-		e.Current = &t.current.Bundle
-	}
-	if err := b.Verify(e); err != nil {
+	alone := bundle.Expect{Domains: names, Now: t.now, Keyless: !t.Found.HasKey()}
+	if err := b.Verify(alone); err != nil {
 		return fmt.Errorf("verifying the certificate: %w", err)
 	}
-	return nil
+	if t.current == nil {
+		return nil
+	}
+	staging := bundle.Staging(b.Directory) && !bundle.Staging(t.current.Bundle.Directory)
+	if t.Force && !staging {
+		return nil
+	}
+	beside := alone
+	beside.Current = &t.current.Bundle
+	err := b.Verify(beside)
+	switch {
+	case err == nil:
+		return nil
+	case staging:
+		return fmt.Errorf("verifying the certificate: %w", err)
+	}
+	return fmt.Errorf("verifying the certificate: %w; --force goes over that", err)
 }
 
 func (t *take) change() Change {
@@ -222,7 +240,7 @@ func (t *take) write(ctx context.Context) (inventory.Certificate, error) {
 	if err := t.store(ctx); err != nil {
 		return inventory.Certificate{}, err
 	}
-	if err := t.remember(ctx, []past{t.past(t.bundle)}, t.now); err != nil {
+	if err := t.remember(ctx, t.past(t.bundle), t.now); err != nil {
 		return inventory.Certificate{}, err
 	}
 	if have := t.entry.InUse; have == nil || have.Serial != t.bundle.Serial {
@@ -240,6 +258,11 @@ func (t *take) write(ctx context.Context) (inventory.Certificate, error) {
 	return c, nil
 }
 
+// retag puts the tags of its secret right, without which a rebuild doesn't know it, and leaves all else as it is.
+func (t *take) retag(ctx context.Context) (inventory.Certificate, error) {
+	return t.entry, t.store(ctx)
+}
+
 // store makes the certificate current by the worker's own steps. The version's id comes of what it replaces, so a run that was cut short
 // is gone on with, and one that was replaced since can be put there again.
 func (t *take) store(ctx context.Context) error {
@@ -247,7 +270,11 @@ func (t *take) store(ctx context.Context) error {
 		return nil
 	}
 	stored := t.current
-	if !t.inVault() {
+	if t.inVault() {
+		if err := t.Vault.Promote(ctx, *stored); err != nil { // it is current: this puts its tags right
+			return fmt.Errorf("tagging its secret: %w", err)
+		}
+	} else {
 		id := "adopt"
 		if t.current != nil {
 			id += "/" + t.current.VersionID

@@ -80,7 +80,7 @@ func TestWhatIsTakenOver(t *testing.T) {
 				w.Fatal(err)
 			}
 		}, says: "under way"},
-		"the vault has a newer one": {before: func(w *world) { w.stored("www", letsEncrypt, account, 5*day, "www.example.com") }, says: "it is older"},
+		"the vault has a newer one": {before: func(w *world) { w.stored("www", letsEncrypt, account, 5*day, "www.example.com") }, says: "--force goes over that"},
 		"the vault has a newer one, by force": {
 			before: func(w *world) { w.stored("www", letsEncrypt, account, 5*day, "www.example.com") },
 			req:    adopt.Request{Force: true}, change: adopt.Added,
@@ -93,6 +93,10 @@ func TestWhatIsTakenOver(t *testing.T) {
 		"staging over real": {
 			before: func(w *world) { w.stored("www", letsEncrypt, account, 40*day, "www.example.com") },
 			req:    adopt.Request{Directory: staging}, says: "staging CA",
+		},
+		"staging over real, by force": {
+			before: func(w *world) { w.stored("www", letsEncrypt, account, 40*day, "www.example.com") },
+			req:    adopt.Request{Directory: staging, Force: true}, says: "staging CA",
 		},
 		"a dry run writes nothing": {req: adopt.Request{DryRun: true}, change: adopt.Added},
 	} {
@@ -147,6 +151,9 @@ func TestAgainChangesNothing(t *testing.T) {
 		if err != nil || got.Change != want {
 			t.Fatalf("run %d: %s, %v", n, got.Change, err)
 		}
+	}
+	if w.vault.promoted != 3 {
+		t.Error("tags that were taken away stay away")
 	}
 	if w.vault.writes != 1 || w.entry("www").Rev != 1 {
 		t.Errorf("%d writes, revision %d", w.vault.writes, w.entry("www").Rev)

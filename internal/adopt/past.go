@@ -77,18 +77,16 @@ func issuedBy(directory, leaf string) verdict {
 }
 
 // remember lets orders for the same names be renewals, where the CA surely knows them. NotBefore is never later than what the CA has.
-func (a *Adopter) remember(ctx context.Context, all []past, now time.Time) error {
-	for _, p := range all {
-		if p.by != yes || !p.NotBefore.Add(budget.SetMemory).After(now) {
-			continue
-		}
-		host, err := budget.CAHost(p.Directory)
-		if err != nil {
-			return err
-		}
-		if err := a.Sets.RememberSet(ctx, host, budget.SetHash(p.Domains), p.NotBefore); err != nil {
-			return fmt.Errorf("remembering when these names were issued: %w", err)
-		}
+func (a *Adopter) remember(ctx context.Context, p past, now time.Time) error {
+	if p.by != yes || !p.NotBefore.Add(budget.SetMemory).After(now) {
+		return nil
+	}
+	host, err := budget.CAHost(p.Directory)
+	if err != nil {
+		return err
+	}
+	if err := a.Sets.RememberSet(ctx, host, budget.SetHash(p.Domains), p.NotBefore); err != nil {
+		return fmt.Errorf("remembering when these names were issued: %w", err)
 	}
 	return nil
 }

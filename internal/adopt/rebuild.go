@@ -64,7 +64,11 @@ func (a *Adopter) Rebuild(ctx context.Context, dryRun bool) (Rebuild, error) {
 	}
 	var r Rebuild
 	if !dryRun {
-		if err := a.remember(ctx, all, now); err != nil {
+		faults, err := each(ctx, all, func(ctx context.Context, p past) error { return a.remember(ctx, p, now) })
+		if n := slices.IndexFunc(faults, func(err error) bool { return err != nil }); err == nil && n >= 0 {
+			err = faults[n] // one of them says enough
+		}
+		if err != nil {
 			return r, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,10 +201,9 @@ func TestARebuildThatIsCutShortIsRunAgain(t *testing.T) {
 			for n := range 3 {
 				w.stored(fmt.Sprintf("host-%d", n), letsEncrypt, account, time.Hour, fmt.Sprintf("host-%d.example.com", n))
 			}
-			calls := 0
+			var calls atomic.Int64 // several are under way at a time
 			w.table.Fault = func(string, ...any) memory.Verdict {
-				calls++
-				if calls == cut {
+				if calls.Add(1) == int64(cut) {
 					return verdict
 				}
 				return memory.Pass

@@ -46,6 +46,7 @@ type secrets struct {
 	foreign  map[string]bool // by certificate: a secret with another content
 	untagged map[string]bool
 	writes   int
+	promoted int
 	fail     error // of Promote
 }
 
@@ -81,6 +82,7 @@ func (s *secrets) Promote(_ context.Context, st renew.Stored) error {
 	if s.fail != nil {
 		return s.fail
 	}
+	s.promoted++
 	name := strings.TrimPrefix(st.SecretARN, "arn:")
 	if p, staged := s.pending[name]; staged && p.VersionID == st.VersionID {
 		s.versions[name] = append(s.versions[name], st)

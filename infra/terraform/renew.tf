@@ -111,6 +111,7 @@ locals {
 
   secret_statements = [
     {
+      # Certificates, accounts/, pending/, and eab/, where a person keeps what a CA gave them to bind accounts to theirs.
       Sid    = "Secrets"
       Effect = "Allow"
       Action = [

@@ -13,7 +13,8 @@ type Order struct {
 	Names             []string // DNS names, wildcards with their "*."
 	RegisteredDomains []string // of Names, each once, as the CA forms them
 	Renewal           Renewal
-	SetKnown          bool // read for ARI orders only: the CA will remember the exact set when it issues; see Renewed
+	Set               string // hash of Names, where it is at hand; computed where it is empty
+	SetKnown          bool   // read for ARI orders only: the CA will remember the exact set when it issues; see Renewed
 }
 
 // Mode is what an order asks of a bucket.
@@ -77,7 +78,8 @@ func (n Need) PausedWords() string {
 // The CA looks at a pause, not at the consecutive failures themselves; here the last failure before the pause is never risked. A
 // CA whose failures aren't limited may pause names all the same, so their buckets are looked at for a pause in any case.
 func Needs(l Limits, o Order) []Need {
-	n := needs{limits: l, order: o}
+	n := newNeeds(l, o)
+	failures := failureSubjects(o.Account, o.Names)
 	paying := o.Renewal != ARI && o.Renewal != SameSet
 	if paying {
 		n.add(NewOrdersPerAccount, Take, o.Account)
@@ -89,19 +91,26 @@ func Needs(l Limits, o Order) []Need {
 		n.addDomains(Drain)
 	}
 	if o.Renewal == ARI {
-		n.add(CertificatesPerExactSet, Drain, SetHash(o.Names))
+		n.add(CertificatesPerExactSet, Drain, o.setHash())
 	} else {
-		n.add(CertificatesPerExactSet, Take, SetHash(o.Names))
-		n.add(FailedAuthorizations, Look, failureSubjects(o.Account, o.Names)...)
+		n.add(CertificatesPerExactSet, Take, o.setHash())
+		n.add(FailedAuthorizations, Look, failures...)
 	}
-	n.addPauses()
+	n.addPauses(failures)
 	return n.list
+}
+
+func (o Order) setHash() string {
+	if o.Set != "" {
+		return o.Set
+	}
+	return SetHash(o.Names)
 }
 
 // RegistrationNeeds lists the buckets that a new account meets. A client that comes over IPv6 pays for its address and its range; whether
 // it does isn't known here, so both are paid for.
 func RegistrationNeeds(l Limits, ca string) []Need {
-	n := needs{limits: l, order: Order{CA: ca}}
+	n := newNeeds(l, Order{CA: ca})
 	n.add(NewRegistrationsPerIP, Take, AnyAddress)
 	n.add(NewRegistrationsPerIPv6Range, Take, AnyAddress)
 	return n.list
@@ -119,7 +128,7 @@ func PauseKeys(ca, account string, names []string) []Key {
 // FailureNeeds lists the buckets that the CA counts failed validations of these names in. It counts them whatever the kind of order,
 // and never refuses to.
 func FailureNeeds(l Limits, ca, account string, names []string) []Need {
-	n := needs{limits: l, order: Order{CA: ca}}
+	n := newNeeds(l, Order{CA: ca, Names: names})
 	n.add(FailedAuthorizations, Drain, failureSubjects(account, names)...)
 	n.add(ConsecutiveFailures, Drain, failureSubjects(account, names)...)
 	return n.list
@@ -128,6 +137,9 @@ func FailureNeeds(l Limits, ca, account string, names []string) []Need {
 // KeepShare is list as a planner must meet it that may use a share (0 to 1) of what people also need: of new orders and registered
 // domains it takes a token only while Reserve would remain. Elsewhere, and for the worker, which carries out what was planned, nothing is kept.
 func KeepShare(list []Need, share float64) []Need {
+	if !slices.ContainsFunc(list, func(n Need) bool { return n.Mode == Take && n.Key.Limit.reserved() }) {
+		return list
+	}
 	list = slices.Clone(list)
 	for i, n := range list {
 		if n.Mode == Take && n.Key.Limit.reserved() {
@@ -144,14 +156,28 @@ func (n Name) reserved() bool {
 
 type needs struct {
 	limits Limits
+	single bool // some of the limits are of one key
 	order  Order
 	list   []Need
+}
+
+func newNeeds(l Limits, o Order) *needs {
+	return &needs{limits: l, single: l.single(), order: o, list: make([]Need, 0, 2+2*len(o.RegisteredDomains)+2*len(o.Names))}
+}
+
+// of is the limit in force for a key.
+func (n *needs) of(k Key) (Limit, bool) {
+	if n.single {
+		return n.limits.Of(k)
+	}
+	l, ok := n.limits[k.Limit]
+	return l, ok
 }
 
 func (n *needs) add(name Name, m Mode, subjects ...string) {
 	for _, s := range subjects {
 		k := n.key(name, s)
-		if limit, ok := n.limits.Of(k); ok && limit.Binds() {
+		if limit, ok := n.of(k); ok && limit.Binds() {
 			n.list = append(n.list, Need{Key: k, Limit: limit, Mode: m})
 		}
 	}
@@ -168,7 +194,7 @@ func (n *needs) addDomains(m Mode) {
 	var own []string
 	for _, d := range domains {
 		subject, asked := DomainSubject(n.order.Account, d), m
-		if _, replaced := n.limits.Of(n.key(CertificatesPerRegisteredDomainPerAccount, subject)); replaced {
+		if _, replaced := n.of(n.key(CertificatesPerRegisteredDomainPerAccount, subject)); replaced {
 			own, asked = append(own, subject), Drain
 		}
 		n.add(CertificatesPerRegisteredDomain, asked, d)
@@ -179,9 +205,10 @@ func (n *needs) addDomains(m Mode) {
 // pauseOnly is a limit that nothing but a pause denies by.
 var pauseOnly = Limit{Burst: int64(maxRefill), Count: 1, Period: 1}
 
-func (n *needs) addPauses() {
-	for _, k := range PauseKeys(n.order.CA, n.order.Account, n.order.Names) {
-		limit, ok := n.limits.Of(k)
+func (n *needs) addPauses(subjects []string) {
+	for _, s := range subjects {
+		k := n.key(ConsecutiveFailures, s)
+		limit, ok := n.of(k)
 		if !ok || !limit.Binds() {
 			limit = pauseOnly
 		}

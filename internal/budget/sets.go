@@ -91,6 +91,16 @@ func (l Limits) Of(k Key) (limit Limit, ok bool) {
 	return l[name], ok
 }
 
+// single says whether any limit is of one key only.
+func (l Limits) single() bool {
+	for n := range l {
+		if strings.IndexByte(string(n), '/') >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // InForce is the name under which l has the limit of a key: what was said of the key itself, else of its account, else of all keys.
 func (l Limits) InForce(k Key) (n Name, ok bool) {
 	account, _, _ := strings.Cut(k.Subject, " ")

@@ -13,4 +13,7 @@
 // is there, the question for a CNAME gets NXDOMAIN, which a resolver keeps for up to the zone's negative TTL (RFC 2308; 15 minutes at
 // Route 53) and for every type. Resolvers are asked for what is there for sure: start of authority, name servers, addresses. A worker
 // that may reach nothing but a caching resolver sees a new name's first value late, and tries again later.
+//
+// CAA records (RFC 8659) are asked of the resolvers, which is enough to permit; before they forbid, the servers of the zone that they stand in
+// are asked, so that a mended record is seen at once. No answer forbids nothing.
 package dns

@@ -25,6 +25,7 @@ type network struct {
 	port      string   // of authoritative servers
 	now       func() time.Time
 	memory    memory
+	caa       caaMemory
 }
 
 // reply is what one server answered: NOERROR or NXDOMAIN.

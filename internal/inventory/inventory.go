@@ -107,7 +107,8 @@ type Status struct {
 	NextAttempt time.Time     `json:"next_attempt"` // zero: none is planned, or a person must act
 	Warned      time.Time     `json:"warned"`       // when it was last said that it may end before its successor is there
 	Asked       *Asked        `json:"asked,omitempty"`
-	Unpause     string        `json:"unpause,omitempty"` // the CA's words with its unpause link, a bearer token: for the operator's eyes only
+	Rehearse    bool          `json:"rehearse,omitempty"` // the last attempt ended with a failed validation: the next one goes to the CA's staging directory first
+	Unpause     string        `json:"unpause,omitempty"`  // the CA's words with its unpause link, a bearer token: for the operator's eyes only
 }
 
 // Asked is a wish that came by message and isn't fulfilled yet: the message may be long gone, the wish is not.

@@ -55,6 +55,34 @@ func TestNeed(t *testing.T) {
 	}
 }
 
+func TestDeadline(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*inventory.Certificate)
+		want   time.Time
+	}{
+		"nothing in use: when it was wanted": {func(c *inventory.Certificate) { c.InUse = nil }, epoch},
+		"the end of what is in use":          {func(*inventory.Certificate) {}, epoch.Add(90 * day)},
+		"the window of its age changes nothing": {
+			func(c *inventory.Certificate) {
+				c.InUse.Window = &inventory.Window{Start: epoch.Add(59 * day), End: epoch.Add(61 * day)}
+			}, epoch.Add(90 * day),
+		},
+		"called back long before: a day after the window": {
+			func(c *inventory.Certificate) {
+				c.InUse.Window = &inventory.Window{Start: epoch.Add(9 * day), End: epoch.Add(10 * day)}
+			}, epoch.Add(11 * day),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := held("a.example")
+			tc.change(&c)
+			if got := c.Deadline(); !got.Equal(tc.want) {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestChooseRenewAt(t *testing.T) {
 	in := func(u inventory.InUse, start, end time.Time) bool {
 		at := u.ChooseRenewAt("www")

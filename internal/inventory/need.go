@@ -42,13 +42,20 @@ func (c Certificate) GuardedUntil() time.Time {
 }
 
 // Deadline is the moment by which the need must be met: the end of what is in use or, where there is nothing yet, the moment
-// at which it was wanted.
+// at which it was wanted. What the CA calls back ends when it revokes it, which it may do a day later.
 func (c Certificate) Deadline() time.Time {
-	if c.InUse == nil {
+	switch {
+	case c.InUse == nil:
 		return c.Wanted.Since
+	case c.InUse.recalled():
+		return earlier(c.InUse.NotAfter, c.InUse.Window.End.Add(revokedWithin))
+	default:
+		return c.InUse.NotAfter
 	}
-	return c.InUse.NotAfter
 }
+
+// revokedWithin is how long a CA may leave what must be revoked (CA/Browser Forum's Baseline Requirements, 4.9.1.1).
+const revokedWithin = 24 * time.Hour
 
 // Backoff is how long to wait after the n-th failure in a row: 1, 10, 100 minutes, then a day (docs/limits.md, retry advice).
 func Backoff(n int) time.Duration {
@@ -62,6 +69,13 @@ func Backoff(n int) time.Duration {
 	default:
 		return 24 * time.Hour
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func later(a, b time.Time) time.Time {

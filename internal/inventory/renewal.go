@@ -29,6 +29,11 @@ func (u InUse) Usable(w *Window) bool {
 	return w != nil && w.End.After(w.Start) && w.Start.After(u.NotBefore)
 }
 
+// recalled says whether the CA wants what is in use replaced long before its time, as it does before it revokes it.
+func (u InUse) recalled() bool {
+	return u.Usable(u.Window) && u.Window.End.Before(u.NotBefore.Add(u.RenewalInterval()-u.NotAfter.Sub(u.NotBefore)/8))
+}
+
 // Exempt says whether a renewal at now lies inside the window that the CA suggested, where Let's Encrypt doesn't count it
 // (docs/limits.md: start inclusive, end exclusive, by the CA's clock).
 func (u InUse) Exempt(now time.Time) bool {

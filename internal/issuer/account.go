@@ -28,7 +28,27 @@ type AccountStore interface {
 	// already it is ErrAccountExists. One with a URL is written over the same private key only, else it is ErrAccountExists.
 	// Repeating a write that landed although its answer was lost succeeds.
 	SaveAccount(ctx context.Context, ca, shard string, a Account) error
+	// LoadBinding reads what a person got from a CA to bind accounts to theirs. Errors: Never configuration where there is none, which says
+	// what to store, and where.
+	LoadBinding(ctx context.Context, ca string) (Binding, error)
 }
+
+// Binding is an external account that ACME accounts are bound to when they are registered (RFC 8555, 7.3.4). It prints without its key.
+type Binding struct {
+	KeyID string
+	HMAC  string // key, base64url without padding
+}
+
+// String leaves the key out.
+func (b Binding) String() string { return "external account " + b.KeyID + ", key " + hidden }
+
+// GoString leaves the key out.
+func (b Binding) GoString() string {
+	return "issuer.Binding{KeyID: " + b.KeyID + ", HMAC: " + hidden + "}"
+}
+
+// LogValue leaves the key out.
+func (b Binding) LogValue() slog.Value { return slog.StringValue(b.String()) }
 
 const hidden = "(hidden)"
 

@@ -167,6 +167,57 @@ func TestJobsOpenAnAccountAtOnce(t *testing.T) {
 	})
 }
 
+// bound is the meta of a CA that binds accounts.
+var bound = map[string]any{"externalAccountRequired": true}
+
+func TestAnAccountIsBoundWhereTheCAAsksForIt(t *testing.T) {
+	for name, row := range map[string]struct {
+		meta   map[string]any
+		kept   *Account
+		loads  int
+		inside string // of the request that registers
+	}{
+		"at a CA that does":                            {meta: bound, loads: 1, inside: `"externalAccountBinding":{`},
+		"not at one that doesn't":                      {},
+		"not where it says that it doesn't":            {meta: map[string]any{"externalAccountRequired": false}},
+		"once more after a registration that was lost": {meta: bound, kept: &Account{PrivateKey: storedKey(t, inventory.EC256), Directory: caDirectory}, loads: 1, inside: `"externalAccountBinding":{`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, m := newFakeCA(t), &memory{binding: &Binding{"kid-1", "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0"}}
+				f.meta = row.meta
+				if row.kept != nil {
+					m.kept = map[string]Account{"ca.test/0": *row.kept}
+				}
+				for range 2 { // the second is the account that is stored
+					if _, err := newIssuer(f, m).OpenAccount(t.Context(), "0", caDirectory, freely); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if m.bindings != row.loads || registrations(f) != 1 {
+					t.Errorf("the binding was read %d times, %d registrations", m.bindings, registrations(f))
+				}
+				sent := f.requests("account")
+				if last := sent[len(sent)-1].payload; row.inside == "" == strings.Contains(last, "externalAccountBinding") || !strings.Contains(last, row.inside) {
+					t.Errorf("sent %s", last)
+				}
+			})
+		})
+	}
+}
+
+func TestABindingThatIsMissingPaysForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeCA(t)
+		f.meta = bound
+		paid := 0
+		_, err := newIssuer(f, &memory{}).OpenAccount(t.Context(), "0", caDirectory, func(context.Context) error { paid++; return nil })
+		if failure(t, err).Reason != reason.Configuration || paid != 0 || registrations(f) != 0 {
+			t.Errorf("%v, paid %d times, %d registrations", err, paid, registrations(f))
+		}
+	})
+}
+
 func TestAccountsThatCannotBeOpened(t *testing.T) {
 	good := storedKey(t, inventory.EC256)
 	rows := []struct {
@@ -174,6 +225,8 @@ func TestAccountsThatCannotBeOpened(t *testing.T) {
 		directory string
 		kept      *Account
 		fault     map[string]fault
+		meta      map[string]any
+		binding   *Binding
 		onLoad    error
 		kind      renew.Kind
 		why       reason.Reason
@@ -190,13 +243,16 @@ func TestAccountsThatCannotBeOpened(t *testing.T) {
 		{name: "a directory that has moved", fault: map[string]fault{"directory": answers(301, "", "Location", "https://new.test/dir")}, kind: renew.Never, why: reason.Configuration, says: []string{"https://new.test/dir"}},
 		{name: "a directory behind an overload", fault: map[string]fault{"directory": answers(503, html, "Retry-After", "900")}, kind: renew.Later, why: reason.CAUnavailable, says: []string{"503"}},
 		{name: "a CA that wants external account binding", fault: map[string]fault{"account": problemBody(403, "externalAccountRequired", "EAB please")}, kind: renew.Never, why: reason.Configuration, says: []string{"EAB please", "external account binding"}},
+		{name: "an external account binding that isn't stored", meta: bound, kind: renew.Never, why: reason.Configuration, says: []string{"registering an account at " + caDirectory, "no binding for ca.test"}},
+		{name: "an external account binding that the CA refuses", meta: bound, binding: &Binding{"kid-1", "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0"}, fault: map[string]fault{"account": problemBody(401, "unauthorized", "unknown kid")}, kind: renew.Never, why: reason.CARefused, says: []string{"unknown kid"}},
 		{name: "a contact that the CA refuses", fault: map[string]fault{"account": problemBody(400, "invalidContact", "example.com is forbidden")}, kind: renew.Never, why: reason.CARefused, says: []string{"example.com is forbidden"}},
 		{name: "a store that fails", onLoad: renew.Fail(renew.Never, reason.PermissionDenied, errors.New("secretsmanager:GetSecretValue")), kind: renew.Never, why: reason.PermissionDenied, says: []string{"secretsmanager:GetSecretValue"}},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f, m := newFakeCA(t), &memory{onLoad: r.onLoad}
+				f, m := newFakeCA(t), &memory{onLoad: r.onLoad, binding: r.binding}
+				f.meta = r.meta
 				if r.kept != nil {
 					m.kept = map[string]Account{"ca.test/0": *r.kept}
 				}

@@ -45,6 +45,18 @@ func (h *handle) authorization(ctx context.Context, url string) (renew.Authoriza
 	return a, err
 }
 
+// Retire deactivates the authorizations of a ready order (RFC 8555, 7.5.2). They are valid: only a pending one would count as a failure at
+// Let's Encrypt.
+func (h *handle) Retire(ctx context.Context, o renew.Order) error {
+	for _, url := range o.Authorizations {
+		_, err := h.ask(ctx, "deactivating an authorization", func(core *api.Core) error { return core.Authorizations.Deactivate(url) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555, 8.1.
 func readAuthorization(got acme.Authorization, keyAuthorization func(token string) (string, error)) (renew.Authorization, error) {
 	a := renew.Authorization{Name: got.Identifier.Value, Status: renew.OrderStatus(got.Status)}

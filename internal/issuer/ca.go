@@ -20,11 +20,15 @@ type handle struct {
 	line    *line
 	core    *api.Core // used only while a call has the line
 	account string    // URL
+	meta    meta      // what the directory says of the CA
 	forget  func()    // drops the handle from the issuer's memory
 }
 
 // Account is the account's URL.
 func (h *handle) Account() string { return h.account }
+
+// Identities are the domains by which CAA records mean the CA (RFC 8555, 7.1.1).
+func (h *handle) Identities() []string { return h.meta.identities }
 
 // isHTTPS says whether a URL that the CA gave can be used at all: ACME is HTTPS only (RFC 8555, 6.1).
 func isHTTPS(raw string) bool {

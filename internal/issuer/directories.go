@@ -2,8 +2,11 @@ package issuer
 
 import (
 	"maps"
+	"regexp"
 	"sync"
 	"time"
+
+	"github.com/go-acme/lego/v4/acme"
 )
 
 // directoryAge is how long a CA's directory is believed. Its URLs hardly ever change, its profiles do a few times a year.
@@ -13,6 +16,25 @@ const directoryAge = 6 * time.Hour
 type directories struct {
 	mu    sync.Mutex
 	known map[string]*directory // by URL
+}
+
+// meta is what is used of a directory's meta object (RFC 8555, 7.1.1).
+type meta struct {
+	identities []string // by which CAA records mean the CA
+	bound      bool     // accounts must be bound to an external one
+}
+
+// identityForm is what a CAA record can name as an issuer (RFC 8659, 4.2); it goes into what people are told to write.
+var identityForm = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}$`)
+
+func readMeta(m acme.Meta) meta {
+	out := meta{bound: m.ExternalAccountRequired}
+	for _, id := range m.CaaIdentities {
+		if identityForm.MatchString(id) {
+			out.identities = append(out.identities, id)
+		}
+	}
+	return out
 }
 
 type directory struct {

@@ -5,7 +5,7 @@
 //
 // From top to bottom:
 //
-//	CA       order.go, authorization.go, challenge.go, download.go   one method of renew.CA each, over lego's services
+//	CA       order.go, find.go, authorization.go, challenge.go, download.go   one method of renew.CA each, over lego's services
 //	signed   ask.go        signs again what may be repeated after an error; a request is never replayed as it was
 //	line     line.go       carries the context of the call under way past lego, and keeps what lego drops of an answer
 //	wire     wire.go       one request in flight in the whole process, paced, waiting while a CA asks for patience

@@ -72,7 +72,7 @@ func verdict(p *problem) (kind renew.Kind, why reason.Reason, hint string) {
 	case p.kind == orderNotReady:
 		return renew.Unknown, reason.CARefused, ""
 	case p.kind == externalAccountRequired:
-		return renew.Never, reason.Configuration, "; certpace has no external account binding, choose another CA"
+		return renew.Never, reason.Configuration, "; its directory doesn't say so, and certpace sends an external account binding only where meta.externalAccountRequired is true"
 	case p.kind == accountDoesNotExist:
 		return renew.Never, reason.Configuration, "; the stored account isn't one of this CA: delete its secret to register a new one"
 	}

@@ -68,6 +68,8 @@ type fakeCA struct {
 	mux  *http.ServeMux
 
 	fault    func(s seen, n int) fault // n counts the requests of the kind, from 1
+	meta     map[string]any            // of the directory
+	pages    [][]string                // of the account's list of orders, by their ids; nil where there is none
 	latency  time.Duration
 	ari      bool
 	replaced map[string]bool
@@ -109,6 +111,8 @@ func newFakeCA(t testing.TB) *fakeCA {
 	f.mux.HandleFunc("/directory", f.directory)
 	f.mux.HandleFunc("/nonce", func(http.ResponseWriter, *http.Request) {})
 	f.mux.HandleFunc("/account", f.newAccount)
+	f.mux.HandleFunc("/acct/{id}", f.account)
+	f.mux.HandleFunc("/orders/{page}", f.list)
 	f.mux.HandleFunc("/new", f.newOrder)
 	f.mux.HandleFunc("/order/{id}", f.order)
 	f.mux.HandleFunc("/authz/{id}/{name}", f.authz)
@@ -219,6 +223,9 @@ func (f *fakeCA) directory(w http.ResponseWriter, _ *http.Request) {
 	if f.ari {
 		d["renewalInfo"] = f.url("ari")
 	}
+	if f.meta != nil {
+		d["meta"] = f.meta
+	}
 	f.send(w, 200, d)
 }
 
@@ -243,6 +250,32 @@ func (f *fakeCA) newAccount(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Location", account)
 		f.send(w, 201, map[string]any{"status": "valid"})
 	}
+}
+
+func (f *fakeCA) account(w http.ResponseWriter, _ *http.Request) {
+	a := map[string]any{"status": "valid"}
+	if f.pages != nil {
+		a["orders"] = f.url("orders", "0")
+	}
+	f.send(w, 200, a)
+}
+
+// list shows a page of the account's list of orders.
+func (f *fakeCA) list(w http.ResponseWriter, req *http.Request) {
+	var n int
+	if _, err := fmt.Sscan(req.PathValue("page"), &n); err != nil || n >= len(f.pages) {
+		f.refuse(w, 404, "malformed", "no such page")
+		return
+	}
+	w.Header().Add("Link", `<https://ca.test/directory>;rel="index"`)
+	if n+1 < len(f.pages) {
+		w.Header().Add("Link", fmt.Sprintf(`</orders/%d>; rel="next"`, n+1))
+	}
+	var urls []string
+	for _, id := range f.pages[n] {
+		urls = append(urls, f.url("order", id))
+	}
+	f.send(w, 200, map[string]any{"orders": urls})
 }
 
 func (f *fakeCA) newOrder(w http.ResponseWriter, req *http.Request) {

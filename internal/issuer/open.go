@@ -85,6 +85,7 @@ func (i *Issuer) connect(ctx context.Context, p place, a Account) (*handle, erro
 	if !isHTTPS(h.core.GetDirectory().NewNonceURL) {
 		return nil, notDirectory(c, p.directory, &garbled{"it names no newNonce"})
 	}
+	h.meta = readMeta(h.core.GetDirectory().Meta)
 	return h, nil
 }
 

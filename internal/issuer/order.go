@@ -120,7 +120,7 @@ func (h *handle) Finalize(ctx context.Context, o renew.Order, csr []byte) (renew
 // readOrder makes an order of what the CA showed. It refuses what can't be worked with.
 func readOrder(url string, o acme.Order, retryAfter time.Duration) (renew.Order, error) {
 	order := renew.Order{
-		URL: url, Status: renew.OrderStatus(o.Status), Replaces: o.Replaces, Authorizations: o.Authorizations,
+		URL: url, Status: renew.OrderStatus(o.Status), Profile: o.Profile, Replaces: o.Replaces, Authorizations: o.Authorizations,
 		FinalizeURL: o.Finalize, CertificateURL: o.Certificate, RetryAfter: retryAfter, Problem: say(o.Error),
 	}
 	for _, id := range o.Identifiers {

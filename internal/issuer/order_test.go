@@ -27,7 +27,7 @@ func TestNewOrder(t *testing.T) {
 			}
 			want := renew.Order{
 				URL: "https://ca.test/order/1", Status: renew.Pending, Expires: time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC),
-				Names: []string{"a.test", "*.a.test"}, Replaces: "aki.serial",
+				Names: []string{"a.test", "*.a.test"}, Profile: "classic", Replaces: "aki.serial",
 				Authorizations: []string{"https://ca.test/authz/1/a.test", "https://ca.test/authz/1/*.a.test"},
 				FinalizeURL:    "https://ca.test/finalize/1",
 			}

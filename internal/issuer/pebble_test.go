@@ -60,13 +60,14 @@ type pebble struct {
 
 func startPebble(t *testing.T) *pebble {
 	t.Helper()
-	p := &pebble{txt: &txt{values: map[string][]string{}}, store: &memory{}, roots: x509.NewCertPool()}
+	bound := &Binding{KeyID: "kid-1", HMAC: "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
+	p := &pebble{txt: &txt{values: map[string][]string{}}, store: &memory{binding: bound}, roots: x509.NewCertPool()}
 	dns, err := nameserver.Start(t.Context(), nameserver.Options{Source: p.txt})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dns.Close() })
-	p.CA, err = ca.Start(t.Context(), ca.Options{Resolver: dns.Addr(), NonceReject: 5, OrderReuse: true})
+	p.CA, err = ca.Start(t.Context(), ca.Options{Resolver: dns.Addr(), NonceReject: 5, OrderReuse: true, ExternalAccounts: map[string]string{bound.KeyID: bound.HMAC}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +169,16 @@ func TestPebble(t *testing.T) {
 	names := []string{"a.test", "*.a.test", "b.a.test"}
 	sorted := []string{"*.a.test", "a.test", "b.a.test"}
 
+	t.Run("an account is registered only under an external one that the CA knows", func(t *testing.T) {
+		for name, b := range map[string]*Binding{"none": nil, "unknown": {"kid-2", "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0"}, "another key": {"kid-1", "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0"}} {
+			i := New(Options{Accounts: &memory{binding: b}, Roots: p.roots, Rate: 500})
+			if _, err := i.OpenAccount(t.Context(), "0", p.DirectoryURL(), freely); failure(t, err).Kind != renew.Never {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		p.open(t)
+	})
+
 	t.Run("apex, wildcard and a name below become one certificate", func(t *testing.T) {
 		account, key := p.open(t), newKey(t)
 		_, chain := p.issue(t, account, key, renew.NewOrder{Names: names, Profile: "classic"})
@@ -185,7 +196,7 @@ func TestPebble(t *testing.T) {
 	})
 
 	t.Run("a worker that is replaced after every step finishes the same order", func(t *testing.T) {
-		key := newKey(t)
+		key, registered := newKey(t), p.Count(ca.KindNewAccount)
 		order, err := p.open(t).NewOrder(t.Context(), renew.NewOrder{Names: []string{"resumed.test"}})
 		if err != nil {
 			t.Fatal(err)
@@ -200,8 +211,52 @@ func TestPebble(t *testing.T) {
 		if done.URL != order.URL {
 			t.Errorf("finished %s, began %s", done.URL, order.URL)
 		}
-		if n := p.Count(ca.KindNewAccount); n != 1 {
-			t.Errorf("%d requests to newAccount", n)
+		if n := p.Count(ca.KindNewAccount) - registered; n != 0 {
+			t.Errorf("%d more requests to newAccount", n)
+		}
+	})
+
+	t.Run("an order whose answer was lost is found in the account's list", func(t *testing.T) {
+		account, asked := p.open(t), renew.NewOrder{Names: []string{"lost.test", "*.lost.test"}, Profile: "classic"}
+		_, found, err := account.FindOrder(t.Context(), asked)
+		if found || err != nil {
+			t.Fatalf("found %t, %v before there was one", found, err)
+		}
+		undo := p.OnAfter(func(r ca.Request) ca.Verdict {
+			if r.Kind == ca.KindNewOrder {
+				return ca.Cut()
+			}
+			return ca.Pass()
+		})
+		_, err = account.NewOrder(t.Context(), asked)
+		undo()
+		if f := (*renew.Failure)(nil); !errors.As(err, &f) || f.Kind != renew.Unknown {
+			t.Fatalf("got %v", err)
+		}
+		order, found, err := account.FindOrder(t.Context(), asked)
+		if !found || err != nil || order.Status != renew.Pending {
+			t.Fatalf("%+v, %t, %v", order, found, err)
+		}
+		p.prove(t, account, order)
+		p.finish(t, account, newKey(t), order)
+		if _, found, err := account.FindOrder(t.Context(), asked); found || err != nil {
+			t.Errorf("found %t, %v once it was finalized", found, err)
+		}
+	})
+
+	t.Run("what is retired must be proved again", func(t *testing.T) {
+		account, asked := p.open(t), renew.NewOrder{Names: []string{"retired.test"}}
+		order, err := account.NewOrder(t.Context(), asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.prove(t, account, order)
+		if err := account.Retire(t.Context(), p.until(t, account, order, renew.Ready)); err != nil {
+			t.Fatal(err)
+		}
+		auths, err := account.Authorizations(t.Context(), order)
+		if err != nil || auths[0].Status != "deactivated" {
+			t.Errorf("%+v, %v", auths, err)
 		}
 	})
 

@@ -59,10 +59,14 @@ func (r *registration) register(ctx context.Context, h *handle, a Account, fresh
 		}
 	}
 	if url == "" {
+		bound, err := r.binding(ctx, h)
+		if err != nil {
+			return err
+		}
 		if err := r.allow(ctx); err != nil {
 			return fmt.Errorf("registering an account at %s: %w", r.directory, err)
 		}
-		if url, err = h.newAccount(ctx, r.email); err != nil {
+		if url, err = h.newAccount(ctx, r.email, bound); err != nil {
 			return err
 		}
 	}
@@ -71,31 +75,49 @@ func (r *registration) register(ctx context.Context, h *handle, a Account, fresh
 	return r.because("storing the URL of", err)
 }
 
+// binding is the external account to name, nil where the CA doesn't ask for one.
+func (r *registration) binding(ctx context.Context, h *handle) (*Binding, error) {
+	if !h.meta.bound {
+		return nil, nil
+	}
+	b, err := r.accounts.LoadBinding(ctx, r.ca)
+	if err != nil {
+		return nil, fmt.Errorf("registering an account at %s: %w", r.directory, err)
+	}
+	return &b, nil
+}
+
 // findAccount asks for the URL of the key's account (RFC 8555, 7.3.1); empty where the CA knows of none.
 func (h *handle) findAccount(ctx context.Context) (string, error) {
-	url, c, err := h.postAccount(ctx, "looking for the account", acme.Account{OnlyReturnExisting: true})
+	url, c, err := h.postAccount(ctx, "looking for the account", acme.Account{OnlyReturnExisting: true}, nil)
 	if err != nil && c.err == nil && c.answer != nil && c.answer.problem != nil && c.answer.problem.kind == accountDoesNotExist {
 		return "", nil
 	}
 	return url, err
 }
 
-// newAccount registers the key. It may be repeated: the CA answers the same key with the same account.
-func (h *handle) newAccount(ctx context.Context, email string) (string, error) {
+// newAccount registers the key, bound to an external account where one is given. It may be repeated: the CA answers the same key with the same account.
+func (h *handle) newAccount(ctx context.Context, email string, bound *Binding) (string, error) {
 	request := acme.Account{TermsOfServiceAgreed: true}
 	if email != "" {
 		request.Contact = []string{"mailto:" + email}
 	}
-	url, _, err := h.postAccount(ctx, "registering the account", request)
+	url, _, err := h.postAccount(ctx, "registering the account", request, bound)
 	return url, err
 }
 
-func (h *handle) postAccount(ctx context.Context, doing string, request acme.Account) (string, *call, error) {
+func (h *handle) postAccount(ctx context.Context, doing string, request acme.Account, bound *Binding) (string, *call, error) {
 	var url string
 	c := newCall(ctx)
 	c.counted = true
 	err := h.carry(c, doing, true, func(core *api.Core) error {
-		got, err := core.Accounts.New(request)
+		post := core.Accounts.New
+		if bound != nil {
+			post = func(a acme.Account) (acme.ExtendedAccount, error) {
+				return core.Accounts.NewEAB(a, bound.KeyID, bound.HMAC)
+			}
+		}
+		got, err := post(request)
 		url = got.Location
 		if err != nil && (url == "" || c.err != nil || c.answer.problem != nil) {
 			return err

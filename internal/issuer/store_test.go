@@ -8,18 +8,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
 
 // memory is an AccountStore that keeps its contract, and can lie where it is told to.
 type memory struct {
-	mu      sync.Mutex
-	kept    map[string]Account
-	saves   []Account
-	onSave  func(n int) (write bool, err error) // n counts the saves, from 1; nil means always well
-	onLoad  error
-	latency time.Duration // of a load: others may write between it and what follows
-	written []string      // what was observed, in order
+	mu       sync.Mutex
+	kept     map[string]Account
+	saves    []Account
+	onSave   func(n int) (write bool, err error) // n counts the saves, from 1; nil means always well
+	onLoad   error
+	latency  time.Duration // of a load: others may write between it and what follows
+	binding  *Binding
+	bindings int      // how often it was read
+	written  []string // what was observed, in order
 }
 
 func (m *memory) note(what string) { m.written = append(m.written, what) }
@@ -36,6 +39,16 @@ func (m *memory) LoadAccount(_ context.Context, ca, shard string) (Account, erro
 		return Account{}, ErrNoAccount
 	}
 	return a, nil
+}
+
+func (m *memory) LoadBinding(_ context.Context, ca string) (Binding, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bindings++
+	if m.binding == nil {
+		return Binding{}, renew.Fail(renew.Never, reason.Configuration, errors.New("no binding for "+ca))
+	}
+	return *m.binding, nil
 }
 
 func (m *memory) SaveAccount(_ context.Context, ca, shard string, a Account) error {

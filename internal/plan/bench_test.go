@@ -13,13 +13,13 @@ import (
 	"github.com/certpace/certpace/internal/plan"
 )
 
-// million is a fleet in random order, one in a hundred due within the tick.
-func million(n int) plan.Input {
+// fleetOf is n certificates in random order, one in every so many due within the tick.
+func fleetOf(n, every int) plan.Input {
 	cs := make([]inventory.Certificate, 0, n)
 	dice := rand.New(rand.NewPCG(1, 2))
 	for i := range n {
 		at := now.Add(time.Duration(dice.Int64N(int64(59*day))) + tick + time.Minute)
-		if i%100 == 0 {
+		if i%every == 0 {
 			at = now.Add(time.Duration(dice.Int64N(int64(tick))))
 		}
 		c := inUse(fmt.Sprintf("c%07d", i), at)
@@ -32,26 +32,56 @@ func million(n int) plan.Input {
 	return in
 }
 
-// What a plan costs against sorting the same fleet by expiry: `make bench` prints the ratio.
+// What a plan costs against sorting the same fleet by expiry, in turn: the medians, and the median of the ratios.
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{10_000, 100_000, 1_000_000} {
-		in := million(n)
+		in := fleetOf(n, 100)
 		b.Run(fmt.Sprintf("%d", n), func(b *testing.B) {
-			var plans, sorts time.Duration
+			var plans, sorts, ratios []float64
 			for b.Loop() {
-				began := time.Now()
-				plan.Decide(in)
-				plans += time.Since(began)
-				began = time.Now()
-				sorted := slices.Clone(in.Certificates)
-				slices.SortFunc(sorted, func(x, y inventory.Certificate) int { return x.InUse.NotAfter.Compare(y.InUse.NotAfter) })
-				sorts += time.Since(began)
+				planned := took(func() { plan.Decide(in) })
+				sorted := took(func() {
+					cs := slices.Clone(in.Certificates)
+					slices.SortFunc(cs, func(x, y inventory.Certificate) int { return x.InUse.NotAfter.Compare(y.InUse.NotAfter) })
+				})
+				plans, sorts, ratios = append(plans, planned), append(sorts, sorted), append(ratios, planned/sorted)
 			}
-			b.ReportMetric(float64(plans.Microseconds())/float64(b.N)/float64(n), "µs/certificate")
-			b.ReportMetric(float64(plans)/float64(sorts), "plan/sort")
+			b.ReportMetric(median(plans), "plan-ms")
+			b.ReportMetric(median(sorts), "sort-ms")
+			b.ReportMetric(median(ratios), "plan/sort")
 			b.ReportMetric(heldBy(in), "bytes/certificate")
+			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// What a plan costs by how many are due, each ten times as many: among a million, and alone, as the index hands them to the planner.
+func BenchmarkDecideByDue(b *testing.B) {
+	for _, due := range []int{1_000, 10_000, 100_000} {
+		in, alone := fleetOf(1_000_000, 1_000_000/due), fleetOf(due, 1)
+		b.Run(fmt.Sprintf("%d", due), func(b *testing.B) {
+			var plans, alones []float64
+			for b.Loop() {
+				plans = append(plans, took(func() { plan.Decide(in) }))
+				alones = append(alones, took(func() { plan.Decide(alone) }))
+			}
+			b.ReportMetric(median(plans), "plan-ms")
+			b.ReportMetric(median(alones), "alone-ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// took is how many milliseconds f takes.
+func took(f func()) float64 {
+	began := time.Now()
+	f()
+	return float64(time.Since(began)) / float64(time.Millisecond)
+}
+
+func median(of []float64) float64 {
+	slices.Sort(of)
+	return (of[(len(of)-1)/2] + of[len(of)/2]) / 2
 }
 
 // heldBy is what a plan keeps alive beside its input, for each certificate.

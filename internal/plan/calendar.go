@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -16,12 +17,13 @@ const perHour = 1_000_000_000
 // ⌈1.5 × mean⌉, where mean is what the whole fleet needs in an hour if each certificate is renewed once in its renewal interval.
 type calendar struct {
 	first Hour
-	count []int // by hour, from first on
-	rate  int64 // of the fleet: of all that is booked after the first hour, and of what is about to be
+	pace  time.Duration // of the worker: for one issuance
+	count []int         // by hour, from first on
+	rate  int64         // of the fleet: of all that is booked after the first hour, and of what is about to be
 }
 
-func newCalendar(hours map[Hour]Load, now time.Time) calendar {
-	c := calendar{first: HourOf(now)}
+func newCalendar(hours map[Hour]Load, now time.Time, pace time.Duration) calendar {
+	c := calendar{first: HourOf(now), pace: pace}
 	for h, load := range hours {
 		if h < c.first {
 			continue
@@ -47,8 +49,8 @@ func (c *calendar) hour(h Hour) *int {
 func (c *calendar) most() int { return max(1, int((3*c.rate+2*perHour-1)/(2*perHour))) }
 
 // choose finds the hour for a renewal: the one that the hash chose where that has room, else the nearest earlier one that has; where none has down to
-// the earliest, the one with the fewest renewals, the latest of them.
-func (c *calendar) choose(chosen, earliest Hour) Hour {
+// the earliest, the nearest later one that has; where none has up to the latest either, the one with the fewest renewals.
+func (c *calendar) choose(chosen, earliest, latest Hour) Hour {
 	most, best := c.most(), chosen
 	for h := chosen; h >= max(earliest, c.first); h-- {
 		n := *c.hour(h)
@@ -57,6 +59,11 @@ func (c *calendar) choose(chosen, earliest Hour) Hour {
 		}
 		if n < *c.hour(best) {
 			best = h
+		}
+	}
+	for h := max(chosen, c.first) + 1; h <= latest; h++ {
+		if *c.hour(h) < most {
+			return h
 		}
 	}
 	return best
@@ -96,20 +103,39 @@ func (c *calendar) book(cert *inventory.Certificate) *Place {
 		}
 	}
 	u := cert.InUse
-	moment, earliest := u.RenewAt, latest(u.NotBefore.Add(u.NotAfter.Sub(u.NotBefore)/7), cert.GuardedUntil())
-	h := c.choose(HourOf(moment), HourOf(earliest.Add(time.Hour-1)))
+	life := u.NotAfter.Sub(u.NotBefore)
+	earliest := latest(u.NotBefore.Add(life/7), cert.GuardedUntil())
+	h := c.choose(c.wanted(u), HourOf(earliest.Add(time.Hour-1)), HourOf(u.NotBefore.Add(u.RenewalInterval()+life/10)))
 	*c.hour(h)++
-	return &Place{RenewAt: within(h, u), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: rateOf(u)}}
+	return &Place{RenewAt: c.within(h, u), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: rateOf(u)}}
 }
 
-// within is the moment in an hour: the hash's place in its own hour, drawn together into the first three quarters, so that what is begun in the hour is
-// also issued in it. Where that would fall before the CA's window opens, it is the hash's own.
-func within(h Hour, u *inventory.InUse) time.Time {
-	at := h.Time().Add(u.RenewAt.Sub(HourOf(u.RenewAt).Time()) * 3 / 4).Truncate(time.Second)
-	if h == HourOf(u.RenewAt) && u.Exempt(u.RenewAt) && !u.Exempt(at) {
-		return u.RenewAt
+// part is how much of an hour renewals may begin in: so much that whatever does can also be issued in the hour, even if all of it begins last or, where
+// it is many, twice as many more than usual as chance makes of them.
+func (c *calendar) part() time.Duration {
+	most := float64(c.most())
+	behind := min(most+1, 2*math.Sqrt(most)+2)
+	return min(45*time.Minute, max(0, time.Hour-time.Duration(behind*float64(c.pace))))
+}
+
+// wanted is the hour of the hash's moment or, where the CA's window opens in that hour too late to begin, the next.
+func (c *calendar) wanted(u *inventory.InUse) Hour {
+	h := HourOf(u.RenewAt)
+	if u.Exempt(u.RenewAt) && !u.Window.Start.Before(h.Time().Add(c.part())) && u.Exempt((h + 1).Time()) {
+		return h + 1
 	}
-	return at
+	return h
+}
+
+// within is the moment in an hour: the hash's place in its own hour, drawn together into the part in which it may begin, and into the CA's window
+// where that opens before the end of that part.
+func (c *calendar) within(h Hour, u *inventory.InUse) time.Time {
+	from, to := h.Time(), h.Time().Add(c.part())
+	if w := u.Window; u.Usable(w) && w.Start.After(from) && w.Start.Before(to) {
+		from = w.Start
+	}
+	own := u.RenewAt.Sub(HourOf(u.RenewAt).Time())
+	return ceil(from.Add(time.Duration(own.Hours() * float64(to.Sub(from)))))
 }
 
 // rateOf is what a certificate adds to the fleet's mean: one renewal in its renewal interval.

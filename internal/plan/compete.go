@@ -9,36 +9,59 @@ import (
 )
 
 // compete gives a certificate that needs the worker its place in everything that it needs at once: the first moment at which all of its buckets and
-// the worker have room for it. Where that lies within the tick it is a job's start; else the certificate waits for it.
-func (d *decider) compete(o *Outcome) {
+// the worker have room for it. Where that lies within the tick it is a job's start; else the certificate waits for it. What would be late is given
+// no place unless it may be, and false is returned.
+func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	c := o.Certificate
 	earliest := d.earliest(c, o.need())
 	if c.Status.Issuance != "" { // paid already, or it pays when it goes on
 		at := moment(d.worker.next(earliest.UnixNano()))
 		d.worker.take(at.UnixNano())
 		d.assign(o, at)
-		return
+		return true
 	}
-	if first, known := d.first(c, earliest); known {
-		o.Reason, o.Until, o.Why = reason.InProgress, first.Add(d.Tick), inventory.NeedNone
-		return
+	follows := false
+	if known := d.past(c).SetIssued; known.After(earliest) && d.kind(c, earliest) != budget.ARI {
+		earliest, follows = known, true
 	}
 	at, needs, blocked := d.fit(c, earliest)
+	if follows && at.After(d.end) { // the plan that looks at it then must know how the first one ended
+		at, needs, blocked = d.fit(c, earliest.Add(d.Tick+d.Pace.unseen()))
+	}
 	if fault := d.fault(needs); fault != nil {
 		d.unreadable(o, fault)
-		return
+		return true
 	}
 	if pause := d.pause(needs); pause != nil {
 		o.Reason, o.Until, o.Blocked, o.Why = reason.AccountPaused, d.Now.Add(lookAgain), pause, inventory.NeedNone
-		return
+		return true
+	}
+	if !mayBeLate {
+		slack := c.Deadline().Sub(d.done(at))
+		if slack < d.Pace.unseen() && c.Deadline().After(d.latest) {
+			d.latest = c.Deadline()
+		}
+		if slack < 0 {
+			return false
+		}
+		d.tight += max(0, d.Pace.unseen()-slack)
 	}
 	d.takeAll(c, needs, at)
 	d.worker.take(at.UnixNano())
-	if blocked != nil {
+	switch {
+	case blocked != nil:
 		d.refuse(o, at, blocked)
-		return
+	case follows && at.After(d.end):
+		o.Reason, o.Until, o.Why = reason.InProgress, ceil(at), inventory.NeedNone
+	default:
+		d.assign(o, at)
 	}
-	d.assign(o, at)
+	return true
+}
+
+// done is when the worker is through with what it is given at a moment: behind all that it has, though it may be offered it sooner.
+func (d *decider) done(at time.Time) time.Time {
+	return latest(moment(d.worker.through(at.UnixNano())), at.Add(d.Pace.PerIssuance))
 }
 
 // assign starts the job at a moment of the worker's, or lets the certificate wait for it.
@@ -61,20 +84,6 @@ func (d *decider) refuse(o *Outcome, at time.Time, blocked *budget.Need) {
 // unreadable lets the certificate wait until somebody has mended the bucket's entry.
 func (d *decider) unreadable(o *Outcome, n *budget.Need) {
 	o.Reason, o.Until, o.Blocked, o.Fault, o.Why = reason.Budget, d.end, n, d.Corrupt[n.Key], inventory.NeedNone
-}
-
-// first says when another certificate of the same names makes the first order for them, in this plan: only that one pays, the CA takes the
-// next for a renewal once it was issued.
-func (d *decider) first(c *inventory.Certificate, at time.Time) (time.Time, bool) {
-	if len(d.paying) == 0 || d.kind(c, at) != budget.None {
-		return time.Time{}, false
-	}
-	first, known := d.paying[d.setKey(c)]
-	return first, known
-}
-
-func (d *decider) setKey(c *inventory.Certificate) string {
-	return c.Wanted.Directory + " " + budget.SetHash(c.Wanted.Domains)
 }
 
 // fit finds the first moment from earliest on at which everything has room, what the order needs then, and which bucket, if any, has none before
@@ -134,7 +143,7 @@ func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budg
 		moved = false
 		for i := range needs {
 			n := &needs[i]
-			if n.Mode == budget.Drain {
+			if n.Mode == budget.Drain || d.isFull(n) {
 				continue
 			}
 			next := d.line(n).next
@@ -149,18 +158,42 @@ func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budg
 	return t, by
 }
 
+// isFull says whether a bucket that is only looked at is full, as nearly all of them are: nothing of it is given away.
+func (d *decider) isFull(n *budget.Need) bool {
+	if n.Mode != budget.Look {
+		return false
+	}
+	_, spent := d.Have[n.Key]
+	return !spent
+}
+
 // takeAll takes what the order will take: what it must have, and what the CA counts all the same where there is some.
 func (d *decider) takeAll(c *inventory.Certificate, needs []budget.Need, at time.Time) {
 	t := at.UnixNano()
 	for i := range needs {
-		l := d.line(&needs[i])
-		if needs[i].Mode == budget.Take || needs[i].Mode == budget.Drain && l.nextForPeople(t) == t {
-			l.take(t)
+		switch n := &needs[i]; {
+		case n.Mode == budget.Take:
+			d.line(n).take(t)
+		case n.Mode == budget.Drain && d.line(n).nextForPeople(t) == t:
+			d.line(n).take(t)
 		}
 	}
 	if d.kind(c, at) == budget.None {
-		d.paying[d.setKey(c)] = at
+		d.introduce(c, at.Add(d.Pace.PerIssuance))
 	}
+}
+
+// introduce notes from when on the CA knows c's set of names. Only the first order of a set pays: others of the same names wait until then, and are
+// renewals to the CA.
+func (d *decider) introduce(c *inventory.Certificate, at time.Time) {
+	ca, ok := d.CAs[c.Wanted.Directory]
+	if !ok {
+		return
+	}
+	if d.Sets[ca.Host] == nil {
+		d.Sets[ca.Host] = map[string]time.Time{}
+	}
+	d.Sets[ca.Host][d.setHash(c)] = at
 }
 
 func (d *decider) line(n *budget.Need) *line {

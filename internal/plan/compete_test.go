@@ -81,13 +81,20 @@ func TestATokenThatComesWithinTheTickIsWaitedFor(t *testing.T) {
 func TestOnlyOneOfASetPaysForItsFirstOrder(t *testing.T) {
 	rsa, ec := fresh("b-rsa", "www.example"), fresh("a-ec", "www.example")
 	rsa.Wanted.KeyType = inventory.RSA2048
-	t.Run("the other waits until the CA knows the set", func(t *testing.T) {
+	t.Run("the other starts when the CA knows the set", func(t *testing.T) {
 		p := plan.Decide(scarce(rsa, ec))
-		if o, _ := outcome(t, p, "a-ec"); !o.Sends() {
-			t.Errorf("a-ec: %s", o.Reason)
+		first, _ := outcome(t, p, "a-ec")
+		if second, _ := outcome(t, p, "b-rsa"); !first.Sends() || !second.Start.Equal(first.Start.Add(10*time.Second)) {
+			t.Errorf("a-ec: %s, %s; b-rsa: %s, %s; want it behind the other", first.Reason, first.Start, second.Reason, second.Start)
 		}
-		if s := status(t, p, "b-rsa"); s.Reason != reason.InProgress || !s.Due.Equal(now.Add(tick)) {
-			t.Errorf("b-rsa: %+v", s)
+	})
+	t.Run("and where the first one has to wait, a tick later than that", func(t *testing.T) {
+		in := scarce(rsa, ec)
+		in.Have[domainKey("www.example")] = taken(time.Hour)
+		p := plan.Decide(in)
+		first, second := status(t, p, "a-ec"), status(t, p, "b-rsa")
+		if first.Reason != reason.Budget || second.Reason != reason.InProgress || second.Due.Before(first.Due.Add(tick)) || second.Due.After(first.Due.Add(2*tick)) {
+			t.Errorf("a-ec: %+v; b-rsa: %+v", first, second)
 		}
 	})
 	t.Run("and then needs nothing of the domain", func(t *testing.T) {

@@ -31,11 +31,15 @@ func newLine(l budget.Limit, b budget.Bucket, keep int64, now time.Time) *line {
 
 // next is the first moment from t on at which the planner can give one more away without taking it from those that come later.
 func (l *line) next(t int64) int64 {
-	if t < l.from || t > l.free {
-		return l.search(t, l.slack-l.kept)
+	if t >= l.from && t <= l.free {
+		l.free = l.search(l.free, l.slack-l.kept)
+		return l.free
 	}
-	l.free = l.search(l.free, l.slack-l.kept)
-	return l.free
+	at := l.search(t, l.slack-l.kept)
+	if at-t > l.free-l.from { // the longer stretch of nothing is worth more: with moments that rise, the next one asks from within it
+		l.from, l.free = t, at
+	}
+	return at
 }
 
 // nextForPeople is next for what a person asked for, who may also have what is left to people.
@@ -77,6 +81,12 @@ func (l *line) robbed(i int, tat, slack int64) int {
 		}
 	}
 	return -1
+}
+
+// through is the TAT after one more is given away at t: of a worker, when it has done that one too.
+func (l *line) through(t int64) int64 {
+	i, _ := slices.BinarySearch(l.at, t+1)
+	return max(l.before(i), t) + l.emission
 }
 
 // take gives one away at a moment that next found.

@@ -20,8 +20,25 @@ func (in *Input) needs(c *inventory.Certificate, at time.Time) []budget.Need {
 
 func (in *Input) order(c *inventory.Certificate, ca CA, kind budget.Renewal, known bool) budget.Order {
 	return budget.Order{
-		CA: ca.Host, Account: in.Shard, Names: c.Wanted.Domains, RegisteredDomains: in.Registered(c.Wanted.Domains), Renewal: kind, SetKnown: known,
+		CA: ca.Host, Account: in.Shard, Names: c.Wanted.Domains, RegisteredDomains: in.Registered(c.Wanted.Domains), Set: in.setHash(c),
+		Renewal: kind, SetKnown: known,
 	}
+}
+
+// setHash is the hash of the wanted names, computed once for a list of names: copies of a certificate share theirs.
+func (in *Input) setHash(c *inventory.Certificate) string {
+	if len(c.Wanted.Domains) == 0 {
+		return ""
+	}
+	if in.hashes == nil {
+		in.hashes = map[*string]string{}
+	}
+	h, known := in.hashes[&c.Wanted.Domains[0]]
+	if !known {
+		h = budget.SetHash(c.Wanted.Domains)
+		in.hashes[&c.Wanted.Domains[0]] = h
+	}
+	return h
 }
 
 // keys lists every bucket that the plan may have to look at, whatever kind of order it comes to.
@@ -77,5 +94,5 @@ func (in *Input) setIssued(c *inventory.Certificate) time.Time {
 	if !ok || len(in.Sets[ca.Host]) == 0 {
 		return time.Time{}
 	}
-	return in.Sets[ca.Host][budget.SetHash(c.Wanted.Domains)]
+	return in.Sets[ca.Host][in.setHash(c)]
 }

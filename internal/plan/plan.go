@@ -8,6 +8,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -31,6 +32,8 @@ type Input struct {
 	Hours        map[Hour]Load                   // the calendar, from the clock hour of Now on
 	Share        float64                         // of the shared budgets that the planner may use; the rest is kept for people
 	Pace         Pace
+
+	hashes map[*string]string // of sets of names, by their lists
 }
 
 // CA is what the plan must know of a CA.
@@ -51,13 +54,19 @@ type Pace struct {
 // is slow because it is offered little would stay slow for ever. What waits from earlier ticks comes first, but for two batches, without which
 // the worker would never find a full one to be measured on; while those are there, nothing more is offered.
 func (p Pace) line(in Input) *line {
-	emission := max(1, min(p.PerIssuance, in.Tick/time.Duration(max(1, p.AtLeast))))
-	burst, most := int64(1), int64(in.Tick/emission)
+	emission := max(1, p.PerIssuance)
+	most := int64(in.Tick / emission)
+	burst := max(1, int64(p.AtLeast)-most)
 	if int64(len(in.Certificates)) > most && p.Waiting < 2*p.Batch {
 		burst += (most + 9) / 10
 	}
 	behind := time.Duration(max(0, p.Waiting-2*p.Batch)) * emission
-	return newLine(budget.Limit{Burst: burst, Count: 1, Period: emission}, budget.BucketAt(in.Now.Add(behind).UnixNano()), 0, in.Now)
+	return newLine(budget.Limit{Burst: burst, Count: 1, Period: emission}, budget.BucketAt(offTheHour(in.Now.Add(behind)).UnixNano()), 0, in.Now)
+}
+
+// unseen is how long what the worker has in hand may still hold it up, of which the line knows nothing.
+func (p Pace) unseen() time.Duration {
+	return time.Duration(1+min(p.Waiting, 2*p.Batch)) * p.PerIssuance
 }
 
 // Outcome is what the plan says about one certificate. It is small, because a plan may be one of a million.
@@ -92,51 +101,57 @@ type Plan struct {
 
 // Decide makes the plan.
 func Decide(in Input) Plan {
-	d := newDecider(in)
+	d := settle(in)
+	for i := range d.outcomes {
+		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
+	}
+	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts()}
+}
+
+// survey looks at every certificate and returns those that compete for something.
+func (d *decider) survey() (wanting []int) {
 	var unplaced []int
-	for i := range in.Certificates {
+	for i := range d.Certificates {
 		o := &d.outcomes[i]
-		*o = d.look(&in.Certificates[i])
+		*o = d.look(&d.Certificates[i])
 		switch {
 		case o.Place != nil && o.Reason == "":
 			unplaced = append(unplaced, i)
 		case o.Why != inventory.NeedNone:
-			d.wanting = append(d.wanting, i)
+			wanting = append(wanting, i)
 		case o.Reason == "":
-			d.holding = append(d.holding, i)
+			d.hold(o.Certificate)
 		}
 	}
-	d.wanting = append(d.wanting, d.place(unplaced)...)
-	d.contest()
-	for i := range d.outcomes {
-		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
-	}
-	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.wanting), Forecasts: d.forecasts()}
+	return append(wanting, d.place(unplaced)...)
 }
 
 // decider is a plan in the making.
 type decider struct {
 	Input
-	end      time.Time // of the tick
-	outcomes []Outcome // in the order of the input
-	wanting  []int     // those that compete, the most urgent first
-	holding  []int     // those that may have a job on the queue
+	end      time.Time     // of the tick
+	outcomes []Outcome     // in the order of the input
+	order    []int         // of those that compete
+	patient  int           // how many of them have nothing left to lose
+	late     int           // how many of the others are
+	latest   time.Time     // the last deadline of those that are late, or tight
+	tight    time.Duration // how much too little the rest of them have left, together, if what the worker has in hand holds it up
+	worker   *line
+	lines    map[budget.Key]*line
+	waits    map[budget.Key][]wait
 	calendar calendar
-	urgency  map[int]rank
-	contested
-}
-
-// contested is what a contest gives away.
-type contested struct {
-	worker *line
-	lines  map[budget.Key]*line
-	paying map[string]time.Time // by CA and set: when the first order of a set that the CA doesn't know yet is made
-	waits  map[budget.Key][]wait
 }
 
 func newDecider(in Input) *decider {
+	sets := make(map[string]map[string]time.Time, len(in.Sets))
+	for host, issued := range in.Sets {
+		sets[host] = maps.Clone(issued)
+	}
+	in.Sets = sets
 	return &decider{
-		Input: in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)), calendar: newCalendar(in.Hours, in.Now),
+		worker: in.Pace.line(in),
+		Input:  in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)),
+		lines: map[budget.Key]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now, in.Pace.PerIssuance),
 	}
 }
 

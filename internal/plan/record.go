@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/reason"
 )
 
@@ -12,14 +13,20 @@ const grace = 2
 
 // Record is the certificate as the outcome leaves it.
 func (p Plan) Record(o Outcome) inventory.Certificate {
-	c := *o.Certificate
+	c, _ := p.record(&o)
+	return c
+}
+
+// record is Record, with the job that is sent.
+func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
+	c = *o.Certificate
 	if o.Place != nil {
 		c = o.Place.on(c)
 	}
 	s := &c.Status
 	switch {
 	case o.Sends():
-		j := o.Job()
+		j = o.Job()
 		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start), p.Now, "", ""
 		s.Job, s.Start, s.Due = j.ID, o.Start, o.Start.Add(grace*p.Tick)
 	case o.Reason == "", o.Place != nil && s.Reason == reason.NotDue: // what is recorded says more, such as how the last attempt ended
@@ -30,11 +37,11 @@ func (p Plan) Record(o Outcome) inventory.Certificate {
 	if o.Endangered && p.warns(s) {
 		s.Warned = p.Now
 	}
-	return c
+	return c, j
 }
 
 // wait records a reason and when to look again.
-func (p Plan) wait(s *inventory.Status, o Outcome) {
+func (p Plan) wait(s *inventory.Status, o *Outcome) {
 	s.Reason, s.Message, s.At, s.Due = o.Reason, o.message(), p.Now, o.Until
 	s.Limit, s.LimitKey, s.Job = "", "", ""
 	if b := o.Blocked; b != nil {

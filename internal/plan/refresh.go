@@ -174,18 +174,24 @@ func (r *refresh) watches(except map[string]bool) []Watch {
 
 // writes are the entries that a plan changes.
 type writes struct {
-	plain  []inventory.Certificate
-	placed []Placement
-	lost   map[string]bool // by name: changed by somebody else meanwhile
+	messages []Message
+	plain    []inventory.Certificate
+	placed   []Placement
+	lost     map[string]bool // by name: changed by somebody else meanwhile
 }
 
 func (r *refresh) writes(made Plan) writes {
 	w := writes{lost: map[string]bool{}}
 	for i := range made.Outcomes {
 		o := &made.Outcomes[i]
-		c := made.Record(*o)
+		c, j := made.record(o)
+		if o.Sends() {
+			w.messages = append(w.messages, Message{Job: j, Delay: min(max(0, o.Start.Sub(made.Now).Round(time.Second)), LongestTick)})
+		}
 		if o.Place == nil {
-			w.plain = append(w.plain, c)
+			if _, moved := r.windows[c.Name]; moved || c.Status != o.Certificate.Status {
+				w.plain = append(w.plain, c)
+			}
 			continue
 		}
 		p := Placement{Certificate: c, Leaves: o.Certificate.Booked, Watch: watchOf(c, made.Now)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/reason"
@@ -58,19 +59,19 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 	made := Decide(in)
 	s := made.summary()
 	s.Asked, s.Moved = r.asked, len(r.windows)
-	accepted, err := p.record(ctx, made, r, &s)
+	messages, err := p.record(ctx, made, r, &s)
 	if err != nil {
 		return s, err
 	}
-	if err := p.send(ctx, in.Now, accepted, &s); err != nil {
+	if err := p.send(ctx, messages, &s); err != nil {
 		return s, err
 	}
 	p.tell(ctx, made)
 	return s, p.note(ctx, r)
 }
 
-// record writes every outcome and returns those that were written and send a job.
-func (p *Planner) record(ctx context.Context, made Plan, r *refresh, s *Summary) ([]Outcome, error) {
+// record writes every outcome and returns the messages of those that were written.
+func (p *Planner) record(ctx context.Context, made Plan, r *refresh, s *Summary) ([]Message, error) {
 	w := r.writes(made)
 	conflicts, err := p.Table.SaveCertificates(ctx, w.plain)
 	if err != nil {
@@ -88,20 +89,10 @@ func (p *Planner) record(ctx context.Context, made Plan, r *refresh, s *Summary)
 	if err := p.Table.SaveWatches(ctx, p.Shard, r.watches(w.lost)); err != nil {
 		return nil, fmt.Errorf("recording the windows: %w", err)
 	}
-	var accepted []Outcome
-	for i := range made.Outcomes {
-		if o := &made.Outcomes[i]; o.Sends() && !w.lost[o.Certificate.Name] {
-			accepted = append(accepted, *o)
-		}
-	}
-	return accepted, nil
+	return slices.DeleteFunc(w.messages, func(m Message) bool { return w.lost[m.Job.Certificate] }), nil
 }
 
-func (p *Planner) send(ctx context.Context, now time.Time, outcomes []Outcome, s *Summary) error {
-	messages := make([]Message, 0, len(outcomes))
-	for i := range outcomes {
-		messages = append(messages, Message{Job: outcomes[i].Job(), Delay: min(max(0, outcomes[i].Start.Sub(now).Round(time.Second)), LongestTick)})
-	}
+func (p *Planner) send(ctx context.Context, messages []Message, s *Summary) error {
 	rejected, err := p.Queue.Send(ctx, messages)
 	if err != nil {
 		return fmt.Errorf("sending %d jobs: %w", len(messages), err)

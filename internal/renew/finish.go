@@ -188,6 +188,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 	}
 	s := o.status
 	s.Issuance, s.Asked = c.Status.Issuance, c.Status.Asked
+	s.Rehearse = s.Reason == reason.ValidationFailed || c.Status.Rehearse && !r.iss.Rehearsed
 	if s.Reason == reason.AccountPaused && s.Unpause == "" { // it says how to end the pause, and the CA isn't asked again meanwhile
 		s.Unpause = c.Status.Unpause
 	}

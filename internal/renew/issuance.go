@@ -37,6 +37,9 @@ type Issuance struct {
 	OrderURL string
 	Records  []Record // challenge values that are, or may be, in the DNS: persisted before they are written
 
+	Rehearsal string // the staging directory at which the issuance stands; empty: at the real one
+	Rehearsed bool   // the real CA is next, whatever the last attempt ended with
+
 	Finalized bool // finalize was, or was about to be, sent: from here on the staged key is worth a certificate
 
 	IssuedAt time.Time        // when the order was first seen valid
@@ -85,6 +88,7 @@ type Order struct {
 	Status         OrderStatus
 	Expires        time.Time
 	Names          []string
+	Profile        string // empty where the CA has none
 	Replaces       string // what the CA took for `replaces`
 	Authorizations []string
 	FinalizeURL    string

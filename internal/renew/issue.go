@@ -17,13 +17,12 @@ func (r *run) issue() error {
 	if r.iss.Result != nil {
 		return r.finish()
 	}
-	ca, err := r.Accounts.OpenAccount(r.work, r.Shard, r.iss.Wanted.Directory, r.allowRegistration)
-	var denied *Denied
-	if errors.As(err, &denied) {
-		r.learn(denied)
+	if err := r.rehearse(); err != nil {
+		return err
 	}
+	ca, err := r.open()
 	if err != nil {
-		return fmt.Errorf("opening the account at %s: %w", r.iss.Wanted.Directory, err)
+		return err
 	}
 	order, err := r.obtain(ca)
 	if err != nil {
@@ -34,6 +33,19 @@ func (r *run) issue() error {
 		return err
 	}
 	return r.finish()
+}
+
+// open opens the account at the CA where the issuance stands.
+func (r *run) open() (CA, error) {
+	ca, err := r.Accounts.OpenAccount(r.work, r.Shard, r.directory(), r.allowRegistration)
+	var denied *Denied
+	if errors.As(err, &denied) {
+		r.learn(denied)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the account at %s: %w", r.directory(), err)
+	}
+	return ca, nil
 }
 
 // obtain resumes the order whose URL is stored, or makes one, and carries it to valid. An order that ended without anybody being
@@ -63,7 +75,7 @@ func (r *run) resume(ca CA) (Order, error) {
 	if err != nil {
 		return Order{}, fmt.Errorf("looking at the order: %w", err)
 	}
-	if r.iss.Finalized || order.Status == Processing || order.Status == Valid {
+	if r.iss.Rehearsal == "" && (r.iss.Finalized || order.Status == Processing || order.Status == Valid) {
 		if _, err := r.Keys.StagedKey(r.work, r.iss); err != nil { // what was finalized with a key that is lost is worth nothing
 			return Order{}, fmt.Errorf("loading the staged key: %w", err)
 		}

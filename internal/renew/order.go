@@ -13,7 +13,7 @@ import (
 // order's URL before anything else happens. Where the CA says that what is replaced was replaced already, it pays and orders again without
 // naming it.
 func (r *run) order(ca CA) (Order, error) {
-	if err := r.preflight(); err != nil {
+	if err := r.preflight(ca); err != nil {
 		return Order{}, err
 	}
 	r.ordering.Lock()
@@ -21,6 +21,21 @@ func (r *run) order(ca CA) (Order, error) {
 	if err := r.offTheHour(); err != nil {
 		return Order{}, err
 	}
+	order, found, err := r.lost(ca)
+	if err == nil && !found {
+		order, err = r.newOrder(ca)
+	}
+	if err != nil {
+		return Order{}, err
+	}
+	r.iss.OrderURL, r.iss.Sent = order.URL, false
+	if r.iss.Rehearsal == "" { // with no key there is none that another certificate's could be taken for
+		r.iss.Hold = order.Expires
+	}
+	return order, r.progress()
+}
+
+func (r *run) newOrder(ca CA) (Order, error) {
 	r.iss.Account = ca.Account()
 	r.iss.Replaces = r.replaces(ca)
 	order, err := r.attempt(ca)
@@ -29,11 +44,26 @@ func (r *run) order(ca CA) (Order, error) {
 		r.iss.Replaces = ""
 		order, err = r.attempt(ca)
 	}
-	if err != nil {
-		return Order{}, err
+	return order, err
+}
+
+// lost looks for the order of a newOrder whose answer isn't known. It is paid for, so nothing is spent for it again.
+func (r *run) lost(ca CA) (order Order, found bool, err error) {
+	if !r.iss.Sent || r.iss.Account != ca.Account() {
+		return Order{}, false, nil
 	}
-	r.iss.OrderURL, r.iss.Sent, r.iss.Hold = order.URL, false, order.Expires
-	return order, r.progress()
+	order, found, err = ca.FindOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
+	switch {
+	case r.work.Err() != nil:
+		return Order{}, false, fmt.Errorf("looking for an order whose answer was lost: %w", r.work.Err())
+	case err != nil:
+		r.log.Warn("the account's orders can't be looked at, ordering again", "cause", err.Error())
+		return Order{}, false, nil
+	case !found:
+		return Order{}, false, nil
+	}
+	r.log.Info("found the order whose answer was lost", "order", order.URL)
+	return order, true, nil
 }
 
 // offTheHour lets second 0 of an hour pass: every CA is at its busiest then (docs/limits.md, section 4). The planner starts nothing there, but a
@@ -45,8 +75,8 @@ func (r *run) offTheHour() error {
 	return nil
 }
 
-// preflight finds every name's zone before anything is spent.
-func (r *run) preflight() error {
+// preflight finds every name's zone, and asks whether its CAA records allow the CA, before anything is spent.
+func (r *run) preflight(ca CA) error {
 	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
 	for _, d := range r.iss.Wanted.Domains {
 		asked = append(asked, Challenge{Domain: d})
@@ -54,13 +84,16 @@ func (r *run) preflight() error {
 	if _, err := r.DNS.Locate(r.work, r.iss.Wanted.DNS, asked); err != nil {
 		return fmt.Errorf("finding where the names are to be proved: %w", err)
 	}
+	if ids := ca.Identities(); len(ids) > 0 {
+		return r.DNS.Permit(r.work, r.iss.Wanted.Domains, ids)
+	}
 	return nil
 }
 
 // replaces is the ARI identifier to name: only the same account may, and only while a name is shared (docs/limits.md, exemptions).
 func (r *run) replaces(ca CA) string {
 	u := r.cert.InUse
-	if u == nil || u.CertID == "" || u.Account != ca.Account() || u.Directory != r.iss.Wanted.Directory || !shareName(u.Domains, r.iss.Wanted.Domains) {
+	if u == nil || u.CertID == "" || u.Account != ca.Account() || u.Directory != r.directory() || !shareName(u.Domains, r.iss.Wanted.Domains) {
 		return ""
 	}
 	return u.CertID
@@ -79,19 +112,26 @@ func shareName(a, b []string) bool {
 	return false
 }
 
-// attempt pays for one newOrder and sends it.
+// attempt pays for one newOrder and sends it. Where its answer is lost, it looks for the order at once.
 func (r *run) attempt(ca CA) (Order, error) {
 	if err := r.spend(); err != nil {
 		return Order{}, err
 	}
-	if _, err := r.safeKey(); err != nil {
-		return Order{}, err
+	if r.iss.Rehearsal == "" {
+		if _, err := r.safeKey(); err != nil {
+			return Order{}, err
+		}
 	}
 	r.log.Info("ordering", "names", len(r.iss.Wanted.Domains), "attempt", r.iss.Attempt, "replaces", r.iss.Replaces)
 	order, err := ca.NewOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
 	var denied *Denied
 	if errors.As(err, &denied) {
 		r.learn(denied)
+	}
+	if unknown(err) {
+		if found, ok, e := r.lost(ca); ok && e == nil {
+			return found, nil
+		}
 	}
 	if err != nil {
 		return Order{}, fmt.Errorf("ordering: %w", err)
@@ -120,7 +160,7 @@ func (r *run) past(ca string, now time.Time) (budget.Past, error) {
 // ownPast is what the certificate in use tells.
 func (r *run) ownPast() budget.Past {
 	u := r.cert.InUse
-	if u == nil || u.Directory != r.iss.Wanted.Directory || !u.Ours() {
+	if u == nil || u.Directory != r.directory() || !u.Ours() {
 		return budget.Past{}
 	}
 	p := budget.Past{Replaces: r.iss.Replaces != "", SameAccount: u.Account == r.iss.Account}

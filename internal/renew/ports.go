@@ -92,6 +92,11 @@ type CA interface {
 	Authorizations
 	// Account is the account's URL.
 	Account() string
+	// FindOrder looks for an order of exactly these names, profile and predecessor, that can still be finalized, in the account's list;
+	// found is false where there is none, or the CA has no list.
+	FindOrder(ctx context.Context, o NewOrder) (order Order, found bool, err error)
+	// Identities are the domains by which CAA records mean the CA; none where it doesn't say.
+	Identities() []string
 }
 
 // Orders are the orders of an account (RFC 8555, 7.4).
@@ -113,12 +118,16 @@ type Authorizations interface {
 	Authorizations(ctx context.Context, o Order) ([]Authorization, error)
 	// Accept tells the CA to look at a challenge. It is done where the CA is looking, or has looked, already.
 	Accept(ctx context.Context, c Challenge) error
+	// Retire makes the CA forget that the names of a ready order were proved, so that the next order has to prove them again.
+	Retire(ctx context.Context, o Order) error
 }
 
 // DNS puts challenge values where the CA will look. Errors are of type *Failure.
 type DNS interface {
 	// Locate says where each value belongs: the provider, the zone, the name after following CNAMEs. It writes nothing.
 	Locate(ctx context.Context, d inventory.DNS, challenges []Challenge) ([]Record, error)
+	// Permit says whether the CAA records of the names let a CA issue that goes by one of identities. What can't be looked up forbids nothing.
+	Permit(ctx context.Context, names, identities []string) error
 	// Publish writes the records, all of a zone in one change, beside whatever else stands there, waits until the provider says that its
 	// servers agree, and sees to it that the resolvers see them. What is there already isn't written again.
 	Publish(ctx context.Context, records []Record) error

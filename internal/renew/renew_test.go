@@ -124,6 +124,36 @@ func TestANameWithoutAZoneSpendsNothing(t *testing.T) {
 	w.leftOver(t)
 }
 
+func TestNamesThatCAARecordsKeepFromTheCASpendNothing(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.broken["Permit"] = renew.Fail(renew.Never, reason.CAAForbids, errors.New("a.example: only other.example may issue"))
+	w.deliver("one", scheduled("www"))
+	if s := w.certificate(t, "www").Status; s.Reason != reason.CAAForbids || s.NextAttempt.Sub(w.now) != 24*time.Hour || s.Rehearse {
+		t.Errorf("%+v", s)
+	}
+	if len(w.ca.orders) != 0 || w.buckets(t, key(budget.NewOrdersPerAccount, "0")).TATNanos() != 0 {
+		t.Error("something was spent")
+	}
+	w.leftOver(t)
+	delete(w.broken, "Permit")
+	w.deliver("two", manual("www", w.now.Add(time.Second), false))
+	w.clean(t, "www")
+	if len(w.permitted) != 1 || w.permitted[0] != "[a.example] by [ca.example]" {
+		t.Errorf("asked for %v", w.permitted)
+	}
+}
+
+func TestCAARecordsAreNotAskedForWhereTheCADoesNotSayWhoItIs(t *testing.T) {
+	w := newWorld(t)
+	w.ca.identities = nil
+	w.want(t, "www", "a.example")
+	w.untilIssued(t, "www")
+	if len(w.permitted) != 0 {
+		t.Errorf("asked for %v", w.permitted)
+	}
+}
+
 func TestAFailedValidationIsCountedAndBacksOff(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, "www", "a.example")

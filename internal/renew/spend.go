@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -81,19 +82,58 @@ func (r *run) decide() (budget.Verdict, error) {
 	if err != nil {
 		return budget.Verdict{}, err
 	}
-	kind, known := budget.Renewed(past, now, now.Add(requestTimeout), r.deadline)
-	needs := budget.Needs(limits, budget.Order{
-		CA: host, Account: r.Shard, Names: r.iss.Wanted.Domains, RegisteredDomains: r.RegisteredDomains(r.iss.Wanted.Domains),
-		Renewal: kind, SetKnown: known,
-	})
-	have, err := r.Budgets.Buckets(r.work, budget.Keys(needs))
+	exempt, plain := r.consider(limits, host, past, now), r.consider(limits, host, unexempt(past), now)
+	have, err := r.Budgets.Buckets(r.work, budget.Keys(append(slices.Clone(exempt.needs), plain.needs...)))
 	if err != nil {
 		return budget.Verdict{}, fmt.Errorf("reading the budgets of the order: %w", err)
 	}
 	if r.asked {
 		r.marked = unmark(have)
 	}
-	return budget.Decide(needs, have, now, r.deadline, now.Add(requestTimeout)), nil
+	verdict, without := exempt.verdict(have), plain.verdict(have)
+	if exempt.kind != budget.ARI || plain.kind == budget.SameSet && without.Allowed || r.exempt() {
+		return verdict, nil
+	}
+	return without, nil
+}
+
+// considered is an order of a kind, with the buckets that it meets.
+type considered struct {
+	kind           budget.Renewal
+	needs          []budget.Need
+	now, by, order time.Time
+}
+
+func (r *run) consider(limits budget.Limits, host string, past budget.Past, now time.Time) considered {
+	c := considered{now: now, by: r.deadline, order: now.Add(requestTimeout)}
+	kind, known := budget.Renewed(past, now, c.order, c.by)
+	c.kind, c.needs = kind, budget.Needs(limits, budget.Order{
+		CA: host, Account: r.Shard, Names: r.iss.Wanted.Domains, RegisteredDomains: r.RegisteredDomains(r.iss.Wanted.Domains),
+		Renewal: kind, SetKnown: known,
+	})
+	return c
+}
+
+func (c considered) verdict(have map[budget.Key]budget.Bucket) budget.Verdict {
+	return budget.Decide(c.needs, have, c.now, c.by, c.order)
+}
+
+// unexempt is a past without the exemption of the suggested window.
+func unexempt(p budget.Past) budget.Past {
+	p.Replaces = false
+	return p
+}
+
+// exempt says whether the CA still suggests the window that exempts the order. It is asked only where the order has no room, or another price, without:
+// the CA may have moved the window since it was last asked, as it does when it revokes.
+func (r *run) exempt() bool {
+	u := r.cert.InUse
+	w, err := r.RenewalInfo.Window(r.work, u.Directory, u.CertID)
+	if err != nil || w == nil {
+		r.log.Warn("whether the order is exempt isn't known; taking it not to be", "cause", fmt.Sprint(err))
+		return false
+	}
+	return w.Start.Equal(u.Window.Start) && w.End.Equal(u.Window.End)
 }
 
 // unmark takes the paused buckets out of have, and lists them.
@@ -109,11 +149,11 @@ func unmark(have map[budget.Key]budget.Bucket) []budget.Key {
 }
 
 func (r *run) limits() (budget.Limits, string, error) {
-	host, err := r.CAHost(r.iss.Wanted.Directory)
+	host, err := r.CAHost(r.directory())
 	if err != nil {
 		return nil, "", Fail(Never, reason.Configuration, err)
 	}
-	limits, err := r.Budgets.Limits(r.work, r.iss.Wanted.Directory)
+	limits, err := r.Budgets.Limits(r.work, r.directory())
 	if err != nil {
 		return nil, "", fmt.Errorf("reading the limits of %s: %w", host, err)
 	}
@@ -177,7 +217,7 @@ func (r *run) pause(d *Denied) {
 
 // pauseKeys lists the buckets that keep a pause of these names at the CA of the issuance; none where its URL makes no sense.
 func (r *run) pauseKeys(names []string) []budget.Key {
-	host, err := r.CAHost(r.iss.Wanted.Directory)
+	host, err := r.CAHost(r.directory())
 	if err != nil {
 		return nil
 	}

@@ -7,6 +7,9 @@
 //	                            │                                                                                      │
 //	                            └─ every step writes what the next one needs before it acts ◀── close ◀── promote ◀── verify
 //
+// [look in the DNS] finds each name's zone and asks whether its CAA records allow the CA. After a failed validation the way from there to a ready
+// order is walked at the CA's staging directory first (rehearse.go).
+//
 // The package decides and orders steps; everything outside is behind the ports in ports.go. It reads no clock and no environment.
 package renew
 
@@ -52,6 +55,7 @@ type Settings struct {
 	Sleep             func(context.Context, time.Duration) error // ends early, with the context's error, when that is done
 	RegisteredDomains func(names []string) []string              // as the CA's own limiter forms them
 	CAHost            func(directory string) (string, error)     // names a CA in budget keys
+	Staging           func(directory string) string              // where issuances of a CA are rehearsed, empty for nowhere; nil: nowhere at all
 	Margin            time.Duration                              // kept free before the deadline, to write down where things stand
 	AtOnce            int                                        // jobs whose waits may overlap; the CA still hears one request at a time
 	Log               *slog.Logger
@@ -155,6 +159,7 @@ type run struct {
 	iss     Issuance
 	current *Stored      // what consumers read now; nil where there is nothing
 	asked   bool         // a person asked for it by message
+	again   bool         // and did so after the last attempt ended; the planner repeats wishes in jobs of its own
 	looked  bool         // this invocation paid for the order, and so failing is known
 	failing []budget.Key // names that failed lately or are paused, as the budgets had it when the order was paid for
 	marked  []budget.Key // those of them that are paused
@@ -170,6 +175,7 @@ func (r *run) one(ctx context.Context) Result {
 		return r.unloaded(err)
 	}
 	r.asked = r.job.wish() != nil
+	r.again = r.asked && askedSince(r.cert, r.job) && r.job.ID != r.cert.Status.Job
 	switch a := Admit(r.cert, r.job, r.Now()); {
 	case a.Do:
 		r.job.Reason = a.Why

@@ -27,7 +27,10 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-const directory = "https://ca.example/dir"
+const (
+	directory        = "https://ca.example/dir"
+	stagingDirectory = "https://staging.example/dir"
+)
 
 var epoch = time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
 
@@ -45,24 +48,28 @@ const (
 // world is everything outside of the worker, on a clock of its own, with every call counted and one of them befallen by a fate. A
 // process that died has no more effect on anything: its calls fail and do nothing, as if it had never made them.
 type world struct {
-	mu     sync.Mutex
-	acting sync.Mutex // the jobs of a batch may call side by side
-	now    time.Time
-	calls  []string
-	at     int // the call that meets its fate, from 1
-	fate   fate
-	dead   bool
-	table  *memory.Store
-	ca     *ca
-	zone   map[renew.Record]bool
-	vault  *vault
-	keys   map[string]crypto.Signer
-	events []event.Event
-	broken map[string]error // by call name: what it answers, always
-	atOnce int              // jobs side by side
+	mu        sync.Mutex
+	acting    sync.Mutex // the jobs of a batch may call side by side
+	now       time.Time
+	calls     []string
+	at        int // the call that meets its fate, from 1
+	fate      fate
+	dead      bool
+	table     *memory.Store
+	ca        *ca
+	stagingCA *ca // where ca's issuances are rehearsed
+	zone      map[renew.Record]bool
+	vault     *vault
+	keys      map[string]crypto.Signer
+	events    []event.Event
+	permitted []string         // names, and by whom
+	broken    map[string]error // by call name: what it answers, always
+	atOnce    int              // jobs side by side
 
-	skipped   string       // the call that only says that it was done
-	interrupt func(string) // told of every call but the table's
+	window    *inventory.Window // that the CA suggests
+	looks     int               // how often it was asked
+	skipped   string            // the call that only says that it was done
+	interrupt func(string)      // told of every call but the table's
 }
 
 func newWorld(t testing.TB) *world {
@@ -77,7 +84,8 @@ func newWorld(t testing.TB) *world {
 		}
 		return memory.Pass
 	}
-	w.ca = newCA(t, w)
+	w.ca, w.stagingCA = newCA(t, w), newCA(t, w)
+	w.stagingCA.host, w.stagingCA.prefix = "staging.example", "staging "
 	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}}
 	return w
 }
@@ -153,7 +161,7 @@ func (w *world) worker() *renew.Worker {
 			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{
-			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			RegisteredDomains: func([]string) []string { return []string{"a.example"} },
 			Sleep:             func(_ context.Context, d time.Duration) error { w.pass(d); return nil },
 		},
@@ -205,20 +213,36 @@ func scheduled(name string) renew.Job {
 
 // The ports that are small.
 
-func (w *world) OpenAccount(ctx context.Context, _, _ string, allow func(context.Context) error) (renew.CA, error) {
+func (w *world) OpenAccount(ctx context.Context, _, at string, allow func(context.Context) error) (renew.CA, error) {
+	c := w.ca
+	if at == stagingDirectory {
+		c = w.stagingCA
+	}
 	w.acting.Lock()
-	registered := w.ca.registered
+	registered := c.registered
 	w.acting.Unlock()
 	if registered {
-		return w.ca, w.do("OpenAccount", func() error { return nil })
+		return c, c.do("OpenAccount", func() error { return nil })
 	}
 	if err := allow(ctx); err != nil {
 		return nil, err
 	}
-	return w.ca, w.do("OpenAccount", func() error { w.ca.registered = true; return nil })
+	return c, c.do("OpenAccount", func() error { c.registered = true; return nil })
 }
 
-func (w *world) Window(context.Context, string, string) (*inventory.Window, error) { return nil, nil }
+func (w *world) staging(at string) string {
+	if at == directory {
+		return stagingDirectory
+	}
+	return ""
+}
+
+func (w *world) Window(context.Context, string, string) (*inventory.Window, error) {
+	w.acting.Lock()
+	defer w.acting.Unlock()
+	w.looks++
+	return w.window, w.broken["Window"]
+}
 
 // zones is the world's DNS.
 type zones struct{ *world }
@@ -247,6 +271,10 @@ func (w zones) Locate(_ context.Context, _ inventory.DNS, cs []renew.Challenge) 
 		return nil
 	})
 	return rs, err
+}
+
+func (w zones) Permit(_ context.Context, names, identities []string) error {
+	return w.do("Permit", func() error { w.permitted = append(w.permitted, fmt.Sprint(names, " by ", identities)); return nil })
 }
 
 func (w zones) Remove(_ context.Context, rs []renew.Record) error {
@@ -326,6 +354,10 @@ func (v *vault) Promote(_ context.Context, s renew.Stored) error {
 // ca is a CA that issues real certificates for orders whose values stand in the world's zone.
 type ca struct {
 	*world
+	host       string
+	identities []string
+	lists      bool   // it has a list of an account's orders
+	prefix     string // of its calls' names
 	root       *x509.Certificate
 	key        crypto.Signer
 	registered bool
@@ -337,6 +369,7 @@ type ca struct {
 type order struct {
 	renew.Order
 	accepted map[string]bool
+	retired  bool
 	failed   string
 	chain    []byte
 }
@@ -359,10 +392,14 @@ func newCA(t testing.TB, w *world) *ca {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &ca{world: w, root: root, key: key, replaced: map[string]bool{}}
+	return &ca{world: w, host: "ca.example", identities: []string{"ca.example"}, root: root, key: key, replaced: map[string]bool{}}
 }
 
-func (c *ca) Account() string { return "https://ca.example/acct/1" }
+func (c *ca) do(name string, act func() error) error { return c.world.do(c.prefix+name, act) }
+
+func (c *ca) Account() string { return "https://" + c.host + "/acct/1" }
+
+func (c *ca) Identities() []string { return c.identities }
 
 func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err error) {
 	err = c.do("NewOrder", func() error {
@@ -371,7 +408,7 @@ func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err
 		}
 		c.replaced[o.Replaces] = true
 		next := &order{Order: renew.Order{
-			URL: fmt.Sprintf("https://ca.example/order/%d", len(c.orders)), Status: renew.Pending, Names: o.Names, Replaces: o.Replaces,
+			URL: fmt.Sprintf("https://%s/order/%d", c.host, len(c.orders)), Status: renew.Pending, Names: o.Names, Replaces: o.Replaces,
 			Expires: c.clock().Add(7 * 24 * time.Hour), Authorizations: o.Names, FinalizeURL: "f",
 		}, accepted: map[string]bool{}}
 		c.orders = append(c.orders, next)
@@ -379,6 +416,18 @@ func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err
 		return nil
 	})
 	return got, err
+}
+
+func (c *ca) FindOrder(_ context.Context, asked renew.NewOrder) (got renew.Order, found bool, err error) {
+	err = c.do("FindOrder", func() error {
+		for _, o := range c.orders {
+			if c.lists && o.Status == renew.Pending && o.failed == "" && o.Replaces == asked.Replaces && slices.Equal(o.Names, asked.Names) {
+				got, found = o.Order, true
+			}
+		}
+		return nil
+	})
+	return got, found, err
 }
 
 func (c *ca) find(url string) (*order, error) {
@@ -417,6 +466,10 @@ func (c *ca) Authorizations(_ context.Context, have renew.Order) (as []renew.Aut
 			return err
 		}
 		for _, n := range o.Names {
+			if o.retired {
+				as = append(as, renew.Authorization{Name: n, Status: "deactivated"})
+				continue
+			}
 			a := renew.Authorization{Name: n, Status: renew.Pending, Challenge: renew.Challenge{Domain: n, Value: "v-" + o.URL + n, URL: o.URL + " " + n}}
 			switch {
 			case n == o.failed:
@@ -448,6 +501,16 @@ func (c *ca) Accept(_ context.Context, ch renew.Challenge) error {
 		}
 		o.accepted[name] = true
 		return nil
+	})
+}
+
+func (c *ca) Retire(_ context.Context, have renew.Order) error {
+	return c.do("Retire", func() error {
+		o, err := c.find(have.URL)
+		if err == nil {
+			o.retired, o.Status = true, renew.Invalid
+		}
+		return err
 	})
 }
 

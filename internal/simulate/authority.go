@@ -17,9 +17,9 @@ const setMemory = 120 * 24 * time.Hour
 type Authority struct {
 	rates   rates
 	ari     bool
-	tats    map[bucket]int64     // theoretical arrival times, Unix nanoseconds
-	sets    map[string]int64     // when each exact set was last issued
-	revoked map[string]time.Time // by serial: when it was decided
+	tats    map[bucket]int64 // theoretical arrival times, Unix nanoseconds
+	sets    map[string]int64 // when each exact set was last issued
+	revoked map[string]bool  // by serial
 	paused  map[bucket]bool
 }
 
@@ -56,7 +56,7 @@ type Denial struct {
 func NewAuthority(s Scenario) *Authority {
 	return &Authority{
 		rates: ratesOf(s), ari: s.CA.ARI, tats: map[bucket]int64{}, sets: map[string]int64{},
-		revoked: map[string]time.Time{}, paused: map[bucket]bool{},
+		revoked: map[string]bool{}, paused: map[bucket]bool{},
 	}
 }
 
@@ -132,11 +132,12 @@ func (a *Authority) Pass(account int, name string) {
 }
 
 // Revoke decides to revoke a certificate: from then on its window lies in the past.
-func (a *Authority) Revoke(serial string, at time.Time) { a.revoked[serial] = at }
+func (a *Authority) Revoke(serial string) { a.revoked[serial] = true }
 
-// Window is the suggested window of a certificate (Boulder's RenewalInfoSimple and RenewalInfoImmediate), from start inclusive to end exclusive.
-func (a *Authority) Window(p Predecessor) (start, end time.Time) {
-	if at, ok := a.revoked[p.Serial]; ok && p.Serial != "" {
+// Window is the window of a certificate that is suggested at a moment (Boulder's RenewalInfoSimple and RenewalInfoImmediate), from start inclusive to
+// end exclusive. What is to be revoked has one that goes with the moment and always lies in the past.
+func (a *Authority) Window(p Predecessor, at time.Time) (start, end time.Time) {
+	if p.Serial != "" && a.revoked[p.Serial] {
 		return at.Add(-time.Hour), at.Add(-30 * time.Minute)
 	}
 	validity := p.NotAfter.Sub(p.NotBefore)
@@ -150,7 +151,7 @@ func (a *Authority) Window(p Predecessor) (start, end time.Time) {
 
 func (a *Authority) kind(r Request, at time.Time) budget.Renewal {
 	if r.Replaces != nil && a.ari {
-		if start, end := a.Window(*r.Replaces); !at.Before(start) && at.Before(end) {
+		if start, end := a.Window(*r.Replaces, at); !at.Before(start) && at.Before(end) {
 			return budget.ARI
 		}
 	}

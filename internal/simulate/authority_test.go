@@ -186,7 +186,7 @@ func TestAuthorityExemptsAndTellsTheLongestWait(t *testing.T) {
 
 func TestWindow(t *testing.T) {
 	ca := letsEncrypt()
-	ca.Revoke("gone", epoch)
+	ca.Revoke("gone")
 	for name, tc := range map[string]struct {
 		of         Predecessor
 		start, end time.Duration // after epoch
@@ -195,11 +195,10 @@ func TestWindow(t *testing.T) {
 		"45 days: from 29.55 to 30.45 days":                      {Predecessor{"", epoch, epoch.Add(45 * day)}, 30*day - 648*time.Minute, 30*day + 648*time.Minute},
 		"160 hours: half of the life, 3.2 hours wide":            {Predecessor{"", epoch, epoch.Add(160 * time.Hour)}, 78*time.Hour + 24*time.Minute, 81*time.Hour + 36*time.Minute},
 		"ten days: a third is left":                              {Predecessor{"", epoch, epoch.Add(10 * day)}, 160*time.Hour - 144*time.Minute, 160*time.Hour + 144*time.Minute},
-		"revoked: it ended half an hour before it was decided":   {Predecessor{"gone", epoch.Add(-day), epoch.Add(89 * day)}, -time.Hour, -30 * time.Minute},
 		"another one's revocation leaves it where the life says": {Predecessor{"here", epoch, epoch.Add(10 * day)}, 160*time.Hour - 144*time.Minute, 160*time.Hour + 144*time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start, end := ca.Window(tc.of)
+			start, end := ca.Window(tc.of, epoch)
 			if got := [2]time.Duration{start.Sub(epoch), end.Sub(epoch)}; got != [2]time.Duration{tc.start, tc.end} {
 				t.Fatalf("from %s to %s; want %s to %s", got[0], got[1], tc.start, tc.end)
 			}
@@ -211,6 +210,14 @@ func TestWindow(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what is to be revoked has one that ended half an hour ago, whenever that is asked", func(t *testing.T) {
+		for _, at := range []time.Time{epoch, epoch.Add(7 * time.Hour)} {
+			start, end := ca.Window(Predecessor{"gone", epoch.Add(-day), epoch.Add(89 * day)}, at)
+			if !start.Equal(at.Add(-time.Hour)) || !end.Equal(at.Add(-30*time.Minute)) {
+				t.Errorf("at %s: from %s to %s", at, start, end)
+			}
+		}
+	})
 	t.Run("a revoked certificate's order is never exempt once it is revoked", func(t *testing.T) {
 		r := Request{Account: 1, Names: []string{"z.example.com"}, Replaces: &Predecessor{"gone", epoch.Add(-60 * day), epoch.Add(30 * day)}}
 		mustOrder(t, ca, r, epoch, budget.None)

@@ -39,7 +39,7 @@ func WriteChart(w io.Writer, title string, s Scenario, r Result) error {
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>%[1]s</title>\n"+
 		"<body style=\"font:14px sans-serif;margin:24px\"><h1 style=\"font-size:18px\">%[1]s</h1>\n", html.EscapeString(title))
 	m := r.Summary
-	fmt.Fprintf(&b, "<p>%s to %s: %d issued, %d orders, <b>%d denied</b>, <b>%d expired</b> beyond %d lost causes.</p>\n",
+	fmt.Fprintf(&b, "<p>%s to %s: %d issued, %d orders, <b>%d denied</b>, <b>%d expired</b> beyond %d lost causes. Times are UTC.</p>\n",
 		stamp(s.Start), stamp(s.End()), m.Issued, m.Orders, m.Denied, m.Expired, m.LostCauses)
 	for _, p := range panels {
 		p.draw(&b, r.Hours)
@@ -59,6 +59,7 @@ func (p panel) draw(b *strings.Builder, hours []Hour) {
 			top = v
 		}
 	}
+	top = round(top)
 	fmt.Fprintf(b, "<h2 style=\"font-size:14px;margin:16px 0 4px\">%s</h2>\n<svg width=\"%d\" height=\"%d\" role=\"img\" aria-label=\"%s\">\n",
 		html.EscapeString(p.title), chartWidth+2*chartMargin, panelHeight+30, html.EscapeString(p.title))
 	for i := range 3 {
@@ -105,11 +106,26 @@ func path(points []float64, top float64) string {
 	return b.String()
 }
 
-// ticks writes the dates under the curve.
+// round is the next number above that an axis can end at: 1, 2, 4, 5, 6 or 8 times a power of ten.
+func round(top float64) float64 {
+	ten := math.Pow(10, math.Floor(math.Log10(top)))
+	for _, n := range []float64{1, 2, 4, 5, 6, 8} {
+		if n*ten >= top {
+			return n * ten
+		}
+	}
+	return 10 * ten
+}
+
+// ticks writes the dates under the curve, and the time too where they are less than a week apart.
 func ticks(b *strings.Builder, hours []Hour) {
+	layout := time.DateOnly
+	if len(hours) < 4*7*24 {
+		layout = "2006-01-02 15:04"
+	}
 	for i := range 5 {
 		at := i * (len(hours) - 1) / 4
 		x := chartMargin + i*chartWidth/4
-		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" font-size=\"11\">%s</text>\n", x, panelHeight+20, hours[at].At.Format(time.DateOnly))
+		fmt.Fprintf(b, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\" font-size=\"11\">%s</text>\n", x, panelHeight+20, hours[at].At.Format(layout))
 	}
 }

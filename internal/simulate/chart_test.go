@@ -21,7 +21,7 @@ func TestWriteChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"a &lt;b&gt; &amp; c", "orders per hour", "least days left", "2026-12-01", ">50</text>"} {
+	for _, want := range []string{"a &lt;b&gt; &amp; c", "orders per hour", "least days left", "2026-12-01", ">50</text>", ">100</text>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q isn't in the page", want)
 		}

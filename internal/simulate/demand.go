@@ -70,7 +70,7 @@ func (d *demand) bound() time.Duration {
 
 // late is, for the worker and for each bucket alone, how many orders must miss their deadlines whatever the schedule.
 func (d *demand) late() map[bucket]int {
-	all := map[bucket]int{{}: mooreHodgson(d.worker, func(n int) time.Duration { return time.Duration(n) * d.issuance })}
+	all := map[bucket]int{{}: mooreHodgson(d.worker, d.paced())}
 	for b, deadlines := range d.buckets {
 		r, limited := d.rates[b.limit]
 		if !limited {
@@ -81,6 +81,17 @@ func (d *demand) late() map[bucket]int {
 		}
 	}
 	return all
+}
+
+// paced is when the worker has made n of them; it is asked for one n after the other, some more than once. Nobody orders at second 0 of an hour.
+func (d *demand) paced() func(n int) time.Duration {
+	made, at := 0, d.from
+	return func(n int) time.Duration {
+		for ; made < n; made++ {
+			at = offTheHour(at).Add(d.issuance)
+		}
+		return at.Sub(d.from)
+	}
 }
 
 // nth is when the n-th token of a full bucket can be taken, n from 1.

@@ -79,17 +79,25 @@ func TestDemand(t *testing.T) {
 			t.Errorf("%s; want %s", got, want)
 		}
 	})
-	t.Run("of eight deadlines in 30 s a worker of 10 s loses five", func(t *testing.T) {
-		d := newDemand(s, epoch)
-		for i := range 8 {
-			e := first(i, string(rune('a'+i))+".example.com")
-			e.ends = epoch.Add(30 * time.Second)
-			d.add(e, []string{"example.com"}, time.Time{})
-		}
-		if got := d.late()[bucket{}]; got != 5 {
-			t.Errorf("%d; want 5", got)
-		}
-	})
+	for name, tc := range map[string]struct {
+		from time.Time
+		late int
+	}{
+		"of eight deadlines in 30 s a worker of 10 s loses five":                 {epoch.Add(time.Second), 5},
+		"and one more where the first order would be at second 0 of a full hour": {epoch, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDemand(s, tc.from)
+			for i := range 8 {
+				e := first(i, string(rune('a'+i))+".example.com")
+				e.ends = tc.from.Add(30 * time.Second)
+				d.add(e, []string{"example.com"}, time.Time{})
+			}
+			if got := d.late()[bucket{}]; got != tc.late {
+				t.Errorf("%d; want %d", got, tc.late)
+			}
+		})
+	}
 }
 
 func TestEndings(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
 )
 
@@ -18,6 +19,7 @@ const (
 type entry struct {
 	certificate inventory.Certificate
 	number      int       // in the fleet
+	set         string    // hash of its names
 	generation  int       // of what is in use; serials are number and generation
 	place       int       // in the shelf's heap; -1 outside of it
 	attempts    int       // orders tried
@@ -28,7 +30,7 @@ type entry struct {
 }
 
 func newEntry(number int, m Member, s Scenario) *entry {
-	e := &entry{number: number, place: -1, broken: dice{s.Seed}.roll("broken", m.Name, 0) < s.Broken.Share}
+	e := &entry{number: number, set: budget.SetHash(m.Domains), place: -1, broken: dice{s.Seed}.roll("broken", m.Name, 0) < s.Broken.Share}
 	e.certificate = inventory.Certificate{
 		Name: m.Name, Shard: inventory.DefaultShard, Rev: 1,
 		Wanted: inventory.Wanted{Domains: m.Domains, KeyType: inventory.EC256, Directory: directory, Enabled: true, Since: m.WantedAt},

@@ -49,7 +49,7 @@ func (p *parser) scenario(raw rawScenario) Scenario {
 		CA:           p.ca(raw),
 		Issuance:     time.Duration(p.integer("worker.seconds_per_issuance", raw.Worker.SecondsPerIssuance, 12, 1, int64(budget.MaxIssuance/time.Second))) * time.Second,
 		Tick:         p.duration("tick", raw.Tick, plan.LongestTick, time.Second, plan.LongestTick),
-		PlannerShare: p.share("planner_share", raw.PlannerShare, 0.8),
+		PlannerShare: p.share("planner_share", raw.PlannerShare, 1),
 		Failures: Failures{
 			Validation:  p.share("failures.validation", raw.Failures.Validation, 0),
 			Unavailable: p.share("failures.unavailable", raw.Failures.Unavailable, 0),

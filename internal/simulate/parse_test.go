@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 		s := parsed(t, "start: 2026-12-01T00:00:00Z\nduration: 24h\nfleet: {certificates: 1}\n")
 		want := Scenario{
 			Start: epoch, Duration: day, CA: CA{90 * day, true}, Set: budget.SetLetsEncrypt, Limits: budget.LetsEncrypt(), Overrides: budget.Limits{},
-			Issuance: 12 * time.Second, Tick: 15 * time.Minute, PlannerShare: 0.8, Revoke: Revoke{Deadline: day},
+			Issuance: 12 * time.Second, Tick: 15 * time.Minute, PlannerShare: 1, Revoke: Revoke{Deadline: day},
 			Fleet: Fleet{Certificates: 1, DomainsPer: 1, RegisteredDomains: 1, PerSet: 1},
 		}
 		if diff := cmp.Diff(want, s); diff != "" {

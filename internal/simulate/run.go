@@ -11,6 +11,7 @@ import (
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/event"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 )
@@ -52,7 +53,7 @@ func Run(ctx context.Context, s Scenario, fleet []Member, o Options) (Result, er
 	revokes, forget := s.Revoke.Share > 0, s.Start.Add(week)
 	for now := s.Start; now.Before(s.End()); now = now.Add(s.Tick) {
 		if revokes && !now.Before(s.Start.Add(s.Revoke.At)) {
-			w.revoke(s.Start.Add(s.Revoke.At))
+			w.revoke(s.Start.Add(s.Revoke.At), now)
 			revokes = false
 		}
 		if err := w.tick(ctx, planner, now); err != nil {
@@ -84,7 +85,7 @@ func newWorld(s Scenario, fleet []Member, o Options) (*world, error) {
 		if u := e.certificate.InUse; u != nil {
 			w.account = true
 			w.ca.Remember(m.Domains, m.NotBefore)
-			sets.remember(m.Domains, m.NotBefore)
+			sets.remember(e.set, m.NotBefore)
 			w.suggest(e, u)
 		}
 	}
@@ -156,8 +157,9 @@ func (w *world) tick(ctx context.Context, p *plan.Planner, now time.Time) error 
 	return nil
 }
 
-// revoke tells the CA to revoke a share of what is in use; the rest of its life ends at the deadline.
-func (w *world) revoke(at time.Time) {
+// revoke tells the CA to revoke a share of what is in use at a moment, of which nobody can know before the next tick, now; the rest of its life ends at
+// the deadline. Where no window tells of it, a person asks for what is hit, as after the CA's letter.
+func (w *world) revoke(at, now time.Time) {
 	deadline := at.Add(w.scenario.Revoke.Deadline)
 	var hit []*entry
 	for _, e := range w.shelf.entries {
@@ -165,7 +167,7 @@ func (w *world) revoke(at time.Time) {
 		if u == nil || u.IssuedAt.After(at) || !e.ends.After(at) || w.dice.roll("revoke", e.certificate.Name, 0) >= w.scenario.Revoke.Share {
 			continue
 		}
-		w.ca.Revoke(u.Serial, at)
+		w.ca.Revoke(u.Serial)
 		hit = append(hit, e)
 		e.revoked = true
 		if e.ends.After(deadline) {
@@ -173,9 +175,13 @@ func (w *world) revoke(at time.Time) {
 			e.ends = deadline
 			w.tally.inUse(e)
 		}
+		if !w.scenario.CA.ARI {
+			e.certificate.Status.Asked, e.certificate.Status.Due = &inventory.Asked{Reason: string(job.Revoked), At: now}, now
+			w.shelf.put(e)
+		}
 	}
 	w.hit = len(hit)
-	w.tally.revoked(hit, at)
+	w.tally.revoked(hit, now)
 }
 
 // informant is whom the planner asks for windows: the CA, from a mass revocation on until nothing that it hit is in use any more. At all other times no
@@ -193,7 +199,7 @@ func (w *world) Ask(_ context.Context, _, certID string) (plan.Answer, error) {
 	if !ok || n >= len(w.shelf.entries) || w.shelf.entries[n].certificate.InUse.CertID != certID {
 		return plan.Answer{}, fmt.Errorf("renewal information: %q is unknown", certID)
 	}
-	start, end := w.ca.Window(predecessor(w.shelf.entries[n].certificate.InUse))
+	start, end := w.ca.Window(predecessor(w.shelf.entries[n].certificate.InUse), w.mail.now)
 	return plan.Answer{Window: &inventory.Window{Start: start, End: end}}, nil
 }
 
@@ -204,7 +210,7 @@ func (w *world) Rate(float64) {}
 func (w *world) suggest(e *entry, u *inventory.InUse) {
 	if w.scenario.CA.ARI {
 		u.CertID = u.Serial
-		start, end := w.ca.Window(predecessor(u))
+		start, end := w.ca.Window(predecessor(u), u.IssuedAt)
 		u.Window = &inventory.Window{Start: start, End: end}
 	}
 	u.RenewAt = u.ChooseRenewAt(e.certificate.Name)

@@ -128,6 +128,39 @@ var runs = map[string]struct {
 			}
 		},
 	},
+	"an overloaded worker loses no more than it must": {
+		"duration: 240h\nworker: {seconds_per_issuance: 300}\nfleet: {certificates: 500, registered_domains: 500, issued_over: 24h, issued_before: 2136h}\n",
+		func(t *testing.T, m Summary) {
+			if m.LostCauses == 0 || m.Lapsed != m.LostCauses || m.Expired != 0 || m.Renewed != 500 {
+				t.Errorf("%+v; want as many lapsed as must", m)
+			}
+		},
+	},
+	"pairs of one set are worked off as fast as others": {
+		"duration: 240h\nworker: {seconds_per_issuance: 900}\nfleet: {certificates: 20, certificates_per_set: 2, registered_domains: 10}\n",
+		func(t *testing.T, m Summary) {
+			if m.Bound != 20*900 || float64(m.Makespan) > m.Bound+900 {
+				t.Errorf("%+v; want five hours, and no more than a quarter above", m)
+			}
+		},
+	},
+	"a revocation that no window tells of is told by a person": {
+		"duration: 480h\nca: {ari: false}\nrevoke: {share: 1, at: 100h, deadline: 24h}\nfleet: {certificates: 50, registered_domains: 1, issued_over: 1000h}\n",
+		func(t *testing.T, m Summary) {
+			if m.Lapsed != 0 || m.Renewed < 50 {
+				t.Errorf("%+v; want all renewed in time", m)
+			}
+		},
+	},
+	"a tight revocation of a young fleet loses what the guard holds back, and that alone": {
+		"duration: 240h\nworker: {seconds_per_issuance: 60}\nrevoke: {share: 1, at: 1h, deadline: 12h}\n" +
+			"fleet: {certificates: 400, registered_domains: 400, issued_over: 48h}\n",
+		func(t *testing.T, m Summary) {
+			if m.LostCauses == 0 || m.LostCauses == 400 || m.Lapsed != m.LostCauses || m.Renewed != 400 {
+				t.Errorf("%+v; want the youngest lost, and all renewed in the end", m)
+			}
+		},
+	},
 	"no limits at all leave only the worker": {
 		"duration: 24h\nlimits: {}\nworker: {seconds_per_issuance: 1}\nfleet: {certificates: 1000, registered_domains: 1}\n",
 		func(t *testing.T, m Summary) {
@@ -264,5 +297,34 @@ func TestEvents(t *testing.T) {
 	}
 	if len(orders) != 60 {
 		t.Errorf("%d certificates were ordered; want all 60", len(orders))
+	}
+}
+
+// One of a pair is long out of the CA's memory; the set isn't, for the other one's sake.
+func TestAnOldCertificateOfASetThatTheCAKnowsPaysNothing(t *testing.T) {
+	s := parsed(t, head+"duration: 240h\nfleet: {certificates: 120, registered_domains: 1, certificates_per_set: 2, issued_over: 1000h}\n")
+	fleet := Generate(s)
+	for i := 1; i < len(fleet); i += 2 {
+		fleet[i].NotBefore, fleet[i].NotAfter = s.Start.Add(-150*day), s.Start.Add(5*day)
+	}
+	m, events := carried(t, s, fleet)
+	if m.Expired != 0 || m.Deferred[reason.Budget] != 0 || m.Makespan > 900 {
+		t.Errorf("%+v; want all of the old ones renewed at once, by no budget held back", m)
+	}
+	checkReplay(t, s, fleet, events, m)
+}
+
+// Whatever holds the worker up, it doesn't order at second 0 of an hour.
+func TestNothingIsOrderedAtSecondZeroOfAnHour(t *testing.T) {
+	s := parsed(t, head+"duration: 48h\nworker: {seconds_per_issuance: 900}\nfleet: {certificates: 100, registered_domains: 100}\n")
+	_, events := carried(t, s, Generate(s))
+	for line := range bytes.Lines(events) {
+		var e Event
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Event == eventOrder && e.T.Minute() == 0 && e.T.Second() == 0 {
+			t.Errorf("%s", line)
+		}
 	}
 }

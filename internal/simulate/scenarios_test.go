@@ -1,13 +1,15 @@
 package simulate
 
 import (
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
 
-// The repository's smaller scenarios, whole: no denial, and a second CA says the same of every order. The larger ones are for `make bench`.
+// The repository's smaller scenarios, whole: no denial, nothing expired, the backlog as fast as it can be, and flat after the first lifetime; and a
+// second CA says the same of every order. The larger ones are for `make bench`.
 func TestNoScenarioOfTheRepositoryIsDenied(t *testing.T) {
 	all, err := filepath.Glob("../../scenarios/*.yaml")
 	if err != nil {
@@ -29,7 +31,14 @@ func TestNoScenarioOfTheRepositoryIsDenied(t *testing.T) {
 			if m.Denied != 0 || m.Orders == 0 {
 				t.Errorf("%d orders, %d denied: %v", m.Orders, m.Denied, m.Denials)
 			}
+			if most := max(1.01*m.Bound, m.Bound+s.Tick.Seconds()); m.Expired != 0 || m.Unfinished != 0 || float64(m.Makespan) > most {
+				t.Errorf("%d expired, %d unfinished, makespan %d; want at most %f", m.Expired, m.Unfinished, m.Makespan, most)
+			}
+			if most := int(math.Ceil(1.5 * m.SteadyMean)); m.SteadyPeak > most {
+				t.Errorf("%d in an hour after the first lifetime; want at most %d", m.SteadyPeak, most)
+			}
 			checkReplay(t, s, fleet, events, m)
+			checkOrders(t, s, fleet, events)
 		})
 	}
 	if ran < 4 {
@@ -37,14 +46,15 @@ func TestNoScenarioOfTheRepositoryIsDenied(t *testing.T) {
 	}
 }
 
-// 97 fit between the revocation and its deadline, one every quarter of an hour: of 100, four are lost whatever the planner does.
+// 95 fit between the revocation and its deadline, one every quarter of an hour, the first a second after the full hour: of 100, five are lost
+// whatever the planner does, and no more.
 func TestARevocationThatNoWorkerCouldMeetHasLostCauses(t *testing.T) {
 	s := parsed(t, head+"duration: 240h\nworker: {seconds_per_issuance: 900}\nrevoke: {share: 1, at: 10h, deadline: 24h}\n"+
 		"fleet: {certificates: 100, registered_domains: 100, issued_over: 100h}\n")
 	fleet := Generate(s)
 	m, events := carried(t, s, fleet)
-	if m.LostCauses != 4 || m.Lapsed < 4 || m.Expired != m.Lapsed-4 || *m.LeastDaysLeft >= 0 {
-		t.Errorf("%+v; want four lost causes among those that lapsed", m)
+	if m.LostCauses != 5 || m.Lapsed != 5 || m.Expired != 0 || *m.LeastDaysLeft >= 0 {
+		t.Errorf("%+v; want five lost causes, and no other to lapse", m)
 	}
 	checkReplay(t, s, fleet, events, m)
 }

@@ -119,10 +119,7 @@ func (s *shelf) SetsIssued(_ context.Context, _ string, hashes []string) (map[st
 // setMemoryOf is when each set of names was last issued, by its hash.
 type setMemoryOf map[string]time.Time
 
-func (s setMemoryOf) remember(names []string, issued time.Time) {
-	h := budget.SetHash(names)
-	s[h] = later(s[h], issued)
-}
+func (s setMemoryOf) remember(set string, issued time.Time) { s[set] = later(s[set], issued) }
 
 // Limits is plan.Budgets'.
 func (s *shelf) Limits(context.Context, string) (budget.Limits, error) { return s.limits, nil }

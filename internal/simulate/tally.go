@@ -55,6 +55,7 @@ type tally struct {
 	waiting  int           // of the backlog
 	makespan time.Duration
 	late     map[bucket]int
+	guarded  int // revoked before the one-day guard lets them be replaced
 	domains  func([]string) []string
 	crowded  bucket // the registered domain that most certificates have
 	ends     endings
@@ -111,12 +112,18 @@ func (t *tally) burden(entries []*entry) {
 	t.late = endangered.late()
 }
 
-// revoked adds what a mass revocation endangers: from that moment on, all of it must be replaced by the deadline.
+// revoked adds what a mass revocation endangers: from that moment on, all of it must be replaced by the deadline. What the one-day guard holds back
+// until it is too late is lost whatever else there is.
 func (t *tally) revoked(hit []*entry, at time.Time) {
 	d := newDemand(t.scenario, at)
 	d.know(hit)
 	for _, e := range hit {
-		if !e.ends.After(t.scenario.End()) {
+		guarded := t.scenario.CA.ARI && e.certificate.GuardedUntil().Add(t.scenario.Issuance).After(e.ends)
+		switch {
+		case e.ends.After(t.scenario.End()):
+		case guarded:
+			t.guarded++
+		default:
 			d.add(e, t.domains(e.certificate.Wanted.Domains), time.Time{})
 		}
 	}
@@ -200,6 +207,7 @@ func (t *tally) result(w *world) Result {
 	for _, n := range t.late {
 		s.LostCauses = max(s.LostCauses, n)
 	}
+	s.LostCauses += t.guarded
 	s.Expired, s.Unfinished, s.Deferred = max(0, s.Lapsed-s.LostCauses), t.waiting, w.deferred
 	s.Makespan = int64(t.makespan / time.Second)
 	if t.waiting > 0 {

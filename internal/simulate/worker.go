@@ -45,7 +45,7 @@ func (w *worker) work(to time.Time) {
 		if !ok {
 			return
 		}
-		if at = later(at, w.free); !at.Before(to) {
+		if at = offTheHour(later(at, w.free)); !at.Before(to) {
 			return
 		}
 		w.free = at
@@ -100,8 +100,7 @@ func (w *worker) decline(e *entry, a renew.Admission, now time.Time) {
 func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 	c := e.certificate
 	r := Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
-	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
-	past := budget.Past{SetIssued: w.shelf.sets[budget.SetHash(r.Names)]}
+	past := budget.Past{SetIssued: w.shelf.sets[e.set]}
 	if u := c.InUse; u != nil {
 		past.SetIssued = later(past.SetIssued, u.NotBefore)
 		if u.CertID != "" {
@@ -112,16 +111,35 @@ func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 			past.WindowStart, past.WindowEnd = u.Window.Start, u.Window.End
 		}
 	}
-	kind, known := budget.Renewed(past, now, received, by)
-	needs := budget.Needs(w.shelf.limits, budget.Order{
-		CA: w.host, Account: c.Shard, Names: r.Names, RegisteredDomains: r.Domains, Renewal: kind, SetKnown: known,
-	})
-	v := budget.Decide(needs, w.shelf.read(budget.Keys(needs)), now, by, received)
+	kind, v := w.ask(e, r, past, now)
+	if kind == budget.ARI && !w.exempt(c.InUse, now) {
+		unexempt := past
+		unexempt.Replaces = false
+		if plain, without := w.ask(e, r, unexempt, now); plain == budget.None || !without.Allowed {
+			v = without
+		}
+	}
 	if !v.Allowed {
 		return r, &v
 	}
 	w.shelf.write(v.Writes)
 	return r, nil
+}
+
+// ask says of which kind an order is, and whether its buckets allow it.
+func (w *worker) ask(e *entry, r Request, past budget.Past, now time.Time) (budget.Renewal, budget.Verdict) {
+	by, received := now.Add(w.scenario.Issuance), now.Add(min(requestTimeout, w.scenario.Issuance))
+	kind, known := budget.Renewed(past, now, received, by)
+	needs := budget.Needs(w.shelf.limits, budget.Order{
+		CA: w.host, Account: e.certificate.Shard, Names: r.Names, RegisteredDomains: r.Domains, Set: e.set, Renewal: kind, SetKnown: known,
+	})
+	return kind, budget.Decide(needs, w.shelf.read(budget.Keys(needs)), now, by, received)
+}
+
+// exempt says whether the CA still suggests the window: the worker asks where an order has no room, or another price, without that exemption.
+func (w *worker) exempt(u *inventory.InUse, now time.Time) bool {
+	start, end := w.ca.Window(predecessor(u), now)
+	return start.Equal(u.Window.Start) && end.Equal(u.Window.End)
 }
 
 // order sends newOrder.
@@ -232,7 +250,7 @@ func (w *worker) issued(f *flight) {
 		e.revoked = false
 		w.hit--
 	}
-	w.shelf.sets.remember(f.request.Names, now)
+	w.shelf.sets.remember(e.set, now)
 	u := e.issued(now, now.Add(w.scenario.CA.Lifetime))
 	w.suggest(e, u)
 	e.ends = u.NotAfter
@@ -250,7 +268,7 @@ func (w *worker) fail(e *entry, l letter, now time.Time, why reason.Reason) {
 
 // wait ends an attempt that issued nothing. What is soon enough comes back by its letter, everything else by the table.
 func (w *worker) wait(e *entry, l letter, now time.Time, s inventory.Status) {
-	s.At, s.Due = now, s.NextAttempt
+	s.At, s.Due, s.Asked = now, s.NextAttempt, e.certificate.Status.Asked
 	e.certificate.Status = s
 	w.shelf.put(e)
 	if pause := max(s.NextAttempt.Sub(now), time.Second); pause <= renew.SoonEnough {
@@ -266,6 +284,14 @@ func (f *flight) event(kind string, at time.Time) Event {
 		e.ReplacesNotBefore, e.ReplacesNotAfter = &f.request.Replaces.NotBefore, &f.request.Replaces.NotAfter
 	}
 	return e
+}
+
+// offTheHour lets second 0 of an hour pass, as the worker does before each order.
+func offTheHour(t time.Time) time.Time {
+	if t.Minute() == 0 && t.Second() == 0 {
+		return t.Add(time.Second)
+	}
+	return t
 }
 
 func later(a, b time.Time) time.Time {

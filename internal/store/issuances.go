@@ -42,6 +42,8 @@ type issuanceRecord struct {
 	Replaces    string           `json:"replaces"`
 	OrderURL    string           `json:"order_url"`
 	Records     []renew.Record   `json:"records,omitempty"`
+	Rehearsal   string           `json:"rehearsal,omitempty"`
+	Rehearsed   bool             `json:"rehearsed,omitempty"`
 	Finalized   bool             `json:"finalized"`
 	IssuedAt    time.Time        `json:"issued_at"`
 	Result      *inventory.InUse `json:"result,omitempty"`

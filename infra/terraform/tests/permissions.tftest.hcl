@@ -150,6 +150,13 @@ run "the_worker_sees_secrets_under_its_prefix_and_deletes_only_keys_in_progress"
   }
 
   assert {
+    condition = anytrue([for s in jsondecode(aws_iam_role_policy.renew.policy).Statement : anytrue([for r in flatten([s.Resource]) :
+      endswith(r, "*") && startswith("arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls/prod/eab/acme.zerossl.com-a1b2c3", trimsuffix(r, "*"))
+    ]) if contains(flatten([s.Action]), "secretsmanager:GetSecretValue")])
+    error_message = "the credentials for an external account can't be read: ${aws_iam_role_policy.renew.policy}"
+  }
+
+  assert {
     condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.renew.policy).Statement : s.Resource
       if contains(flatten([s.Action]), "secretsmanager:DeleteSecret")
     ])) == toset(["arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls/prod/pending/*"])

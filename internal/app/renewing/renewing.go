@@ -23,6 +23,7 @@ import (
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/bus"
 	"github.com/certpace/certpace/internal/dns"
+	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/issuer"
 	"github.com/certpace/certpace/internal/metric"
 	"github.com/certpace/certpace/internal/queue"
@@ -61,7 +62,8 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 		},
 		Settings: renew.Settings{
 			Shard: app.Shard, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
-			Margin: margin, AtOnce: atOnce, Log: log,
+			Staging: inventory.Staging,
+			Margin:  margin, AtOnce: atOnce, Log: log,
 		},
 	}, table, nil
 }

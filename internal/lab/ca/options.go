@@ -32,6 +32,8 @@ type Options struct {
 	// names, if it is pending or ready and was asked for with the same profile, is handed out again, and an
 	// order that replaces a certificate which a live order replaces already gets 409 alreadyReplaced.
 	OrderReuse bool
+	// ExternalAccounts are keys, base64url without padding, by their ids. Where there are any, a new account must be bound to one.
+	ExternalAccounts map[string]string
 	// Log gets Pebble's own log, which names identifiers and challenge tokens but no key. Nil discards it.
 	Log io.Writer
 	// Now is the clock of the record and of the edge's rate; Pebble has its own. Nil is time.Now.

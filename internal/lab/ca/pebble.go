@@ -46,7 +46,12 @@ func newPebble(o Options) *pebble {
 	p.ca = pebbleca.New(logger, p.db, "", "ecdsa", 0, 1, profiles)
 	// Ports of http-01 and tls-alpn-01 are of no use here: what would connect to port 1 is refused.
 	validator := va.New(logger, 1, 1, false, o.Resolver, p.db)
-	front := wfe.New(logger, p.db, validator, p.ca, []string{"pebble.letsencrypt.org"}, false, false, 1, 1)
+	front := wfe.New(logger, p.db, validator, p.ca, []string{"pebble.letsencrypt.org"}, false, len(o.ExternalAccounts) > 0, 1, 1)
+	for id, key := range o.ExternalAccounts {
+		if err := p.db.AddExternalAccountKeyByID(id, key); err != nil {
+			logger.Printf("external account %s: %v", id, err)
+		}
+	}
 	p.handler = front.Handler()
 	if o.OrderReuse {
 		p.register = newReorder(time.Now) // the clock that Pebble dates its orders by

@@ -155,6 +155,7 @@ func Advanced(i renew.Issuance) renew.Issuance {
 	i.Attempt, i.IssuedBy, i.Sent, i.Finalized = 2, i.Until, true, true
 	i.Paid = []budget.Key{{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com"}}
 	i.Account, i.Replaces, i.OrderURL = "https://ca.example/acct/1", "aki.serial", "https://ca.example/order/7"
+	i.Rehearsal, i.Rehearsed = "https://staging.ca.example/directory", true
 	i.IssuedAt = i.Opened.Add(time.Second + 1)
 	i.Result = Full(i.Certificate, i.Shard, i.Opened).InUse
 	i.Records = []renew.Record{{

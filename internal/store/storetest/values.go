@@ -37,7 +37,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 		Status: inventory.Status{
 			Due: now.Add(90*time.Minute + 123456789), Job: "j1", Start: now, Issuance: "", Failures: 2, Reason: reason.Budget,
 			Message: "wartet · 待つ", Limit: "new-orders-per-account", LimitKey: "0", At: now, NextAttempt: now.Add(time.Hour),
-			Asked: &inventory.Asked{Reason: "manual", At: now, Force: true},
+			Asked: &inventory.Asked{Reason: "manual", At: now, Force: true}, Rehearse: true,
 		},
 	}
 }

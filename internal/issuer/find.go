@@ -1,0 +1,113 @@
+package issuer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/go-acme/lego/v4/acme/api"
+
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// How much of an account's list of orders is read, and how many of its orders are looked at, from its end: CAs that keep the list add there.
+const (
+	listPages = 20
+	listLooks = 20
+)
+
+// FindOrder looks for an order that can still be finalized in the account's list, where the CA has one (RFC 8555, 7.1.2.1; Let's Encrypt has none).
+// The profile must be the one that was asked for: an order of another may be another certificate's.
+func (h *handle) FindOrder(ctx context.Context, o renew.NewOrder) (renew.Order, bool, error) {
+	urls, err := h.listed(ctx)
+	if err != nil {
+		return renew.Order{}, false, err
+	}
+	slices.Reverse(urls)
+	for _, at := range urls[:min(len(urls), listLooks)] {
+		order, err := h.Order(ctx, at)
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return renew.Order{}, false, err
+		}
+		if (order.Status == renew.Pending || order.Status == renew.Ready) && order.Profile == o.Profile && order.Replaces == o.Replaces && sameNames(order.Names, o.Names) {
+			return order, true, nil
+		}
+	}
+	return renew.Order{}, false, nil
+}
+
+func gone(err error) bool {
+	var f *renew.Failure
+	return errors.As(err, &f) && f.Kind == renew.Never && f.Reason == reason.CARefused
+}
+
+// listed reads the URLs of the account's orders, in the CA's order; none where the CA offers no list.
+func (h *handle) listed(ctx context.Context) ([]string, error) {
+	var page string
+	_, err := h.ask(ctx, "reading the account", func(core *api.Core) error {
+		got, err := core.Accounts.Get(h.account)
+		page = got.Orders
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for n := 0; n < listPages && isHTTPS(page); n++ {
+		var urls []string
+		if urls, page, err = h.orders(ctx, page); err != nil {
+			return nil, err
+		}
+		all = append(all, urls...)
+	}
+	return all, nil
+}
+
+// orders reads a page of the list, and where the next one is. lego has no call for it: one that reads an order signs the same request, and
+// the answer is read here.
+func (h *handle) orders(ctx context.Context, page string) (urls []string, next string, err error) {
+	c, err := h.ask(ctx, "reading the account's orders", func(core *api.Core) error {
+		_, err := core.Orders.Get(page)
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	var list struct {
+		Orders []string `json:"orders"`
+	}
+	if err := json.Unmarshal(c.answer.body, &list); err != nil {
+		return nil, "", renew.Fail(renew.Later, reason.CAUnavailable, errors.New("reading the account's orders: the CA's answer can't be read"))
+	}
+	return slices.DeleteFunc(list.Orders, func(u string) bool { return !isHTTPS(u) }), nextPage(c.answer.header, page), nil
+}
+
+var nextLink = regexp.MustCompile(`<([^>]+)>\s*;[^,]*\brel="?next\b`)
+
+// nextPage is the target of a Link of relation next (RFC 8288), empty for none.
+func nextPage(header http.Header, page string) string {
+	for _, link := range header.Values("Link") {
+		m := nextLink.FindStringSubmatch(link)
+		if m == nil {
+			continue
+		}
+		base, err := url.Parse(page)
+		if err != nil {
+			return ""
+		}
+		next, err := base.Parse(m[1])
+		if err != nil {
+			return ""
+		}
+		return next.String()
+	}
+	return ""
+}

@@ -211,3 +211,45 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestACertificateWhoseKeyIsElsewhere(t *testing.T) {
+	root := newAuthority(t, "root", nil)
+	ca := newAuthority(t, "intermediate", root)
+	key := newKey(t, inventory.EC256)
+	leaf := ca.leaf(t, key, now, "www.example.com")
+	b, err := bundle.Public(chain(leaf, ca.cert, root.cert), origin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := bundle.Make(chain(leaf, ca.cert, root.cert), key, origin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	full.PrivateKey = ""
+	if fmt.Sprintf("%+v", full.InUse()) != fmt.Sprintf("%+v", b.InUse()) || b.FullChain != full.FullChain || b.PrivateKey != "" {
+		t.Error("it tells something else than with the key")
+	}
+	e := bundle.Expect{Domains: []string{"www.example.com"}, Now: now, Keyless: true}
+	if err := b.Verify(e); err != nil {
+		t.Error(err)
+	}
+	if e.Keyless = false; b.Verify(e) == nil {
+		t.Error("without its key it passes for whole")
+	}
+	if _, err := bundle.Public(chain(leaf), origin()); err == nil || !strings.Contains(err.Error(), "no issuer") {
+		t.Errorf("without its issuer: %v", err)
+	}
+}
+
+func TestDatesThatAreNotTheCertificates(t *testing.T) {
+	ca := newAuthority(t, "intermediate", newAuthority(t, "root", nil))
+	key := newKey(t, inventory.EC256)
+	b, err := bundle.Make(chain(ca.leaf(t, key, now, "www.example.com"), ca.cert), key, origin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.NotAfter = b.NotAfter.Add(time.Hour)
+	if err := b.Verify(bundle.Expect{Domains: b.Domains, Now: now}); err == nil || !strings.Contains(err.Error(), "not_after is not the certificate's") {
+		t.Errorf("%v", err)
+	}
+}

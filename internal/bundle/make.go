@@ -34,14 +34,31 @@ func Make(chain []byte, key crypto.Signer, o Origin) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, err
 	}
-	leaf := certs[0]
-	if err := errors.Join(matches(leaf, key), verifyIssuers(certs)); err != nil {
+	if err := errors.Join(matches(certs[0], key), verifyIssuers(certs)); err != nil {
 		return Bundle{}, err
 	}
-	private, err := EncodeKey(key)
+	b, err := describe(certs, o)
 	if err != nil {
 		return Bundle{}, err
 	}
+	b.PrivateKey, err = EncodeKey(key)
+	return b, err
+}
+
+// Public is Make for a certificate whose key is somebody else's. What it makes tells all about the certificate, and belongs into no secret.
+func Public(chain []byte, o Origin) (Bundle, error) {
+	certs, err := parseChain(chain)
+	if err != nil {
+		return Bundle{}, err
+	}
+	if err := verifyIssuers(certs); err != nil {
+		return Bundle{}, err
+	}
+	return describe(certs, o)
+}
+
+func describe(certs []*x509.Certificate, o Origin) (Bundle, error) {
+	leaf := certs[0]
 	id, err := CertID(leaf)
 	if err != nil {
 		return Bundle{}, err
@@ -52,7 +69,7 @@ func Make(chain []byte, key crypto.Signer, o Origin) (Bundle, error) {
 	}
 	first, rest := encodeCerts(certs[:1]), encodeCerts(withoutRoot(certs[1:]))
 	return Bundle{
-		Certificate: first, Chain: rest, FullChain: first + rest, PrivateKey: private,
+		Certificate: first, Chain: rest, FullChain: first + rest,
 		Domains: Names(leaf), Serial: Serial(leaf), Issuer: leaf.Issuer.String(),
 		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(), IssuedAt: o.IssuedAt.UTC().Truncate(time.Second),
 		ARICertID: id, KeyType: kt, Directory: o.Directory, Account: o.Account, Profile: o.Profile, SchemaVersion: SchemaVersion,

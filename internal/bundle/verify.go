@@ -14,6 +14,7 @@ type Expect struct {
 	Domains []string // sorted; exactly these must be covered
 	Current *Bundle  // what is in use; nil where there is nothing
 	Now     time.Time
+	Keyless bool // the key is kept elsewhere, so nothing is asked of it
 }
 
 // Verify says whether b may be put into use: the key belongs to the leaf, the names are those that were asked for, every
@@ -25,7 +26,10 @@ func (b Bundle) Verify(e Expect) error {
 		return err
 	}
 	leaf := certs[0]
-	faults := []error{b.verifyKey(leaf), verifyNames(leaf, e.Domains), verifyDates(leaf, e.Now), verifySignatures(certs), b.verifyParts(certs)}
+	faults := []error{verifyNames(leaf, e.Domains), verifyDates(leaf, e.Now), verifySignatures(certs), b.verifyParts(certs)}
+	if !e.Keyless {
+		faults = append([]error{b.verifyKey(leaf)}, faults...)
+	}
 	if e.Current != nil {
 		faults = append(faults, b.verifyNewer(*e.Current))
 	}
@@ -84,6 +88,9 @@ func (b Bundle) verifyParts(certs []*x509.Certificate) error {
 	}
 	if b.Serial != Serial(certs[0]) {
 		return errors.New("comparing parts: serial is not the certificate's")
+	}
+	if !b.NotBefore.Equal(certs[0].NotBefore) || !b.NotAfter.Equal(certs[0].NotAfter) {
+		return errors.New("comparing parts: not_before or not_after is not the certificate's")
 	}
 	return nil
 }

@@ -45,6 +45,7 @@ type commands struct {
 	Budgets budgetsCmd `cmd:"" help:"Show what is left of the CA's limits, or change one."`
 	Reissue reissueCmd `cmd:"" help:"Ask for new certificates now, by a message on the queue."`
 	Export  exportCmd  `cmd:"" help:"Write a certificate, its chain and its key to files."`
+	Adopt   adoptCmd   `cmd:"" help:"Take over a certificate that exists, with its dates; or rebuild the table from the vault."`
 
 	Simulate simulateCmd `cmd:"" help:"Carry a fleet through months on a stepped clock, against a CA that enforces its limits."`
 }

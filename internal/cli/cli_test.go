@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "issued": issued, "failed": failed, "spent": spent, "paused": paused, "refused": refused,
 			"normal": normal, "table": dump, "queued": queued, "mode": mode,
+			"existing": existing, "secret": secret, "imported": imported, "lost": lost, "secretive": secretive,
 		},
 	})
 }

@@ -62,7 +62,7 @@ func signed(names []string, public crypto.PublicKey, now time.Time) ([]byte, err
 		return nil, err
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(0x1a2b3c), NotBefore: now, NotAfter: now.Add(90 * 24 * time.Hour), DNSNames: names,
+		SerialNumber: big.NewInt(0x1a2b3c), Subject: pkix.Name{CommonName: names[0]}, NotBefore: now, NotAfter: now.Add(90 * 24 * time.Hour), DNSNames: names,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, public, caKey)

@@ -16,7 +16,7 @@ import (
 func issued(name string, at time.Time, life time.Duration) inventory.Certificate {
 	c := fresh(name)
 	c.InUse = &inventory.InUse{
-		Serial: "s-" + name, CertID: "id-" + name, Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: directory,
+		Serial: "s-" + name, CertID: "id-" + name, Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: directory, Account: account,
 		NotBefore: at, NotAfter: at.Add(life), IssuedAt: at,
 	}
 	middle := at.Add(c.InUse.RenewalInterval())

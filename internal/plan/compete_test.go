@@ -121,6 +121,32 @@ func TestARenewalWaitsForItsWindowWhereThatIsSooner(t *testing.T) {
 	}
 }
 
+// What was adopted may be another CA's: to the one that is to renew it the names are new, unless it is known to have issued them.
+func TestTheRenewalOfWhatWasAdoptedPaysForNewNames(t *testing.T) {
+	renewal := func(account string, sets map[string]time.Time) plan.Input {
+		c := inUse("www", now.Add(-time.Minute))
+		c.InUse.Account, c.InUse.CertID = account, "id"
+		in := scarce(c)
+		in.Have[domainKey("www.example")] = taken(time.Hour)
+		in.Sets = map[string]map[string]time.Time{"ca.example": sets}
+		return in
+	}
+	for name, test := range map[string]struct {
+		in    plan.Input
+		sends bool
+	}{
+		"its own":                          {renewal(account, nil), true},
+		"adopted, from nobody knows where": {renewal("", nil), false},
+		"adopted, from this very CA":       {renewal("", map[string]time.Time{budget.SetHash([]string{"www.example"}): now.Add(-60 * day)}), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if o, _ := outcome(t, plan.Decide(test.in), "www"); o.Sends() && o.Start.Before(now.Add(tick)) != test.sends || !o.Sends() && test.sends {
+				t.Errorf("%s, starts %s", o.Reason, o.Start)
+			}
+		})
+	}
+}
+
 func TestWhatAPersonAskedForMayHaveWhatIsLeftToPeople(t *testing.T) {
 	planned, asked := fresh("a-planned"), fresh("b-asked")
 	asked.Status.Asked = &inventory.Asked{Reason: "manual", At: now}

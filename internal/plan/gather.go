@@ -141,13 +141,14 @@ func (p *Planner) addCAs(ctx context.Context, in *Input) error {
 	return nil
 }
 
-// addSets looks up when the sets were last issued of which the certificates themselves can't tell: those of first and changed ones, and those that
-// the CA will soon have forgotten, unless another certificate of the same names was issued since.
+// addSets looks up when the sets were last issued of which the certificates themselves can't tell: those of first and changed ones, of those that
+// were adopted, and those that the CA will soon have forgotten, unless another certificate of the same names was issued since.
 func (p *Planner) addSets(ctx context.Context, in *Input) error {
 	asked := map[string][]string{}
 	for i := range in.Certificates {
 		c := &in.Certificates[i]
-		if c.Wanted.Enabled && (c.InUse == nil || c.Changed() || c.InUse.NotBefore.Add(budget.SetMemory-time.Hour).Before(in.Now.Add(in.Tick))) {
+		u := c.InUse
+		if c.Wanted.Enabled && (u == nil || c.Changed() || !u.Ours() || u.NotBefore.Add(budget.SetMemory-time.Hour).Before(in.Now.Add(in.Tick))) {
 			host := in.CAs[c.Wanted.Directory].Host
 			asked[host] = append(asked[host], in.setHash(c))
 		}

@@ -75,7 +75,7 @@ func (d *decider) mayOrder(c *inventory.Certificate) bool {
 func (in *Input) past(c *inventory.Certificate) budget.Past {
 	p := budget.Past{SetIssued: in.setIssued(c)}
 	u := c.InUse
-	if u == nil || u.Directory != c.Wanted.Directory {
+	if u == nil || u.Directory != c.Wanted.Directory || !u.Ours() {
 		return p
 	}
 	p.Replaces, p.SameAccount = u.CertID != "", true

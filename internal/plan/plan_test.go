@@ -20,6 +20,7 @@ import (
 const (
 	day       = 24 * time.Hour
 	directory = "https://ca.example/dir"
+	account   = "https://ca.example/account/1"
 	tick      = 15 * time.Minute
 )
 
@@ -37,7 +38,7 @@ func fresh(name string, domains ...string) inventory.Certificate {
 func inUse(name string, renewAt time.Time) inventory.Certificate {
 	c := fresh(name)
 	c.InUse = &inventory.InUse{
-		Serial: "01", Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: directory,
+		Serial: "01", Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: directory, Account: account,
 		NotBefore: renewAt.Add(-60 * day), NotAfter: renewAt.Add(30 * day), IssuedAt: renewAt.Add(-60 * day), RenewAt: renewAt,
 	}
 	c.Booked = &inventory.Booking{Serial: "01", Hour: renewAt.Truncate(time.Hour), Rate: 1}

@@ -160,7 +160,7 @@ func (r *run) past(ca string, now time.Time) (budget.Past, error) {
 // ownPast is what the certificate in use tells.
 func (r *run) ownPast() budget.Past {
 	u := r.cert.InUse
-	if u == nil || u.Directory != r.directory() {
+	if u == nil || u.Directory != r.directory() || !u.Ours() {
 		return budget.Past{}
 	}
 	p := budget.Past{Replaces: r.iss.Replaces != "", SameAccount: u.Account == r.iss.Account}

@@ -107,6 +107,35 @@ func TestASetIsNewToAnotherCA(t *testing.T) {
 	}
 }
 
+func TestTheRenewalOfWhatWasAdopted(t *testing.T) {
+	for name, test := range map[string]struct{ known, free bool }{
+		"from nobody knows where pays for new names": {},
+		"from this very CA is a renewal there":       {known: true, free: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			c := w.want(t, "www", "a.example")
+			u := inventory.InUse{
+				Serial: "0a", CertID: "aki.0a", Domains: c.Wanted.Domains, KeyType: c.Wanted.KeyType, Directory: c.Wanted.Directory,
+				NotBefore: epoch.Add(-61 * 24 * time.Hour), NotAfter: epoch.Add(29 * 24 * time.Hour), IssuedAt: epoch.Add(-61 * 24 * time.Hour),
+			}
+			if _, err := w.table.SaveCertificate(context.Background(), inventory.Adopt(c, u, w.clock())); err != nil {
+				t.Fatal(err)
+			}
+			if test.known {
+				if err := w.table.RememberSet(context.Background(), "ca.example", budget.SetHash(u.Domains), u.NotBefore); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.untilIssued(t, "www")
+			if orders, domain, _ := w.spent(t); (orders.TATNanos() == 0) != test.free || (domain.TATNanos() == 0) != test.free {
+				t.Errorf("new orders %s, domain %s", orders.TAT, domain.TAT)
+			}
+			w.clean(t, "www")
+		})
+	}
+}
+
 func TestNoOrderIsSentOnAGuessAboutItsSet(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, "www", "a.example")

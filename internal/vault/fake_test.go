@@ -1,10 +1,13 @@
 package vault_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -190,7 +193,7 @@ func (f *fake) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretVal
 		}
 		id := aws.ToString(in.VersionId)
 		if id == "" {
-			id, _ = s.holder("AWSCURRENT")
+			id, _ = s.holder(cmp.Or(aws.ToString(in.VersionStage), "AWSCURRENT"))
 		}
 		v := s.versions[id]
 		if v == nil || f.lag > 0 {
@@ -311,4 +314,36 @@ func (f *fake) UpdateSecret(_ context.Context, in *secretsmanager.UpdateSecretIn
 		return nil
 	})
 	return &secretsmanager.UpdateSecretOutput{}, err
+}
+
+// ListSecrets gives two at a time, and takes the filter for what AWS says that it is: the beginning of a word.
+func (f *fake) ListSecrets(_ context.Context, in *secretsmanager.ListSecretsInput, _ ...func(*secretsmanager.Options)) (out *secretsmanager.ListSecretsOutput, err error) {
+	err = f.do("ListSecrets", "", func() error {
+		out = &secretsmanager.ListSecretsOutput{}
+		from := aws.ToString(in.NextToken)
+		for _, name := range slices.Sorted(maps.Keys(f.secrets)) {
+			s := f.secrets[name]
+			if name <= from || s.deleted != nil || !strings.Contains(name, in.Filters[0].Values[0]) {
+				continue
+			}
+			if len(out.SecretList) == 2 {
+				out.NextToken = out.SecretList[1].Name
+				return nil
+			}
+			e := types.SecretListEntry{Name: &s.name, ARN: &s.arn, KmsKeyId: keyOrNil(s.kms)}
+			for k, v := range s.tags {
+				e.Tags = append(e.Tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
+			}
+			out.SecretList = append(out.SecretList, e)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func keyOrNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

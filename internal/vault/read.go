@@ -38,6 +38,28 @@ func (v *Vault) Current(ctx context.Context, name string) (renew.Stored, error) 
 	return v.stored(got)
 }
 
+// Previous reads what consumers read before. Errors: renew.ErrNoSecret, also where nothing was before; as Current.
+func (v *Vault) Previous(ctx context.Context, name string) (renew.Stored, error) {
+	id := v.Name(name)
+	got, err := v.get(ctx, id, &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: aws.String(previous)})
+	if errors.Is(err, errMissing) {
+		return renew.Stored{}, renew.ErrNoSecret
+	}
+	if err != nil {
+		return renew.Stored{}, err
+	}
+	return v.stored(got)
+}
+
+// Foreign reads the current value of any secret, by its name or ARN, whatever it holds. Errors: renew.ErrNoSecret.
+func (v *Vault) Foreign(ctx context.Context, id string) (text string, err error) {
+	got, err := v.read(ctx, id, "")
+	if errors.Is(err, errMissing) {
+		return "", renew.ErrNoSecret
+	}
+	return got.text, err
+}
+
 func (v *Vault) stored(got value) (renew.Stored, error) {
 	b, err := bundle.Parse(got.text)
 	if err != nil {
@@ -53,6 +75,10 @@ func (v *Vault) read(ctx context.Context, name, version string) (value, error) {
 	if version != "" {
 		in.VersionId = &version
 	}
+	return v.get(ctx, name, in)
+}
+
+func (v *Vault) get(ctx context.Context, name string, in *secretsmanager.GetSecretValueInput) (value, error) {
 	out, err := v.client.GetSecretValue(ctx, in)
 	switch {
 	case isNotFound(err):
@@ -60,7 +86,11 @@ func (v *Vault) read(ctx context.Context, name, version string) (value, error) {
 	case err != nil:
 		return value{}, call{doing: "reading secret " + name, action: "GetSecretValue", name: name}.fail(ctx, err)
 	}
-	return value{aws.ToString(out.ARN), aws.ToString(out.VersionId), aws.ToString(out.SecretString)}, nil
+	text := aws.ToString(out.SecretString)
+	if out.SecretString == nil { // ours never are, somebody else's may be
+		text = string(out.SecretBinary)
+	}
+	return value{aws.ToString(out.ARN), aws.ToString(out.VersionId), text}, nil
 }
 
 // look reads what surely is there, with patience for a read that lags behind its write, or what may be there, at once.

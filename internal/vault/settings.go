@@ -79,15 +79,18 @@ func (v *Vault) tag(ctx context.Context, name string, want []types.Tag, have *se
 	return call{doing: "tagging secret " + name, action: "TagResource", name: name}.fail(ctx, err)
 }
 
+// tagSchema is the tag by which a certificate's secret is known without being read.
+const tagSchema = "schema_version"
+
 // ownTags describe the current version for those who may list secrets and not read them. A certificate's names are not among
 // them: a tag's value has 256 characters and no asterisk.
 func ownTags(b bundle.Bundle) map[string]string {
 	return map[string]string{
-		"serial":         b.Serial,
-		"not_after":      b.NotAfter.UTC().Format(time.RFC3339),
-		"key_type":       string(b.KeyType),
-		"ari_cert_id":    b.ARICertID,
-		"schema_version": strconv.Itoa(b.SchemaVersion),
+		"serial":      b.Serial,
+		"not_after":   b.NotAfter.UTC().Format(time.RFC3339),
+		"key_type":    string(b.KeyType),
+		"ari_cert_id": b.ARICertID,
+		tagSchema:     strconv.Itoa(b.SchemaVersion),
 	}
 }
 

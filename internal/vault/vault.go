@@ -23,6 +23,7 @@ type Client interface {
 	Values
 	Versions
 	Settings
+	Lists
 }
 
 // Values are the calls that write, read and remove secrets.
@@ -44,6 +45,11 @@ type Settings interface {
 	TagResource(context.Context, *secretsmanager.TagResourceInput, ...func(*secretsmanager.Options)) (*secretsmanager.TagResourceOutput, error)
 	ReplicateSecretToRegions(context.Context, *secretsmanager.ReplicateSecretToRegionsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ReplicateSecretToRegionsOutput, error)
 	UpdateSecret(context.Context, *secretsmanager.UpdateSecretInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretOutput, error)
+}
+
+// Lists are the calls that find secrets; only an operator makes them.
+type Lists interface {
+	ListSecrets(context.Context, *secretsmanager.ListSecretsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error)
 }
 
 // Vault implements renew.Vault, renew.Keys and issuer.AccountStore. It is safe for concurrent use, and so are several of them.

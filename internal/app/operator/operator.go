@@ -3,11 +3,16 @@ package operator
 
 import (
 	"context"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsacm "github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/certpace/certpace/internal/acm"
+	"github.com/certpace/certpace/internal/adopt"
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/app/planning"
 	"github.com/certpace/certpace/internal/plan"
@@ -25,6 +30,14 @@ type Operator struct {
 	Queue   *queue.Queue
 	Vault   *vault.Vault
 	Planner *plan.Planner // asks no CA: a dry run must cost nothing
+	ACM     *acm.ACM
+}
+
+// Adopter takes certificates over that exist.
+func (o *Operator) Adopter(now func() time.Time) *adopt.Adopter {
+	return &adopt.Adopter{
+		Certificates: o.Store, Vault: o.Vault, Shelf: o.Vault, Sets: o.Store, Budgets: o.Store, Shard: app.Shard, Now: now,
+	}
 }
 
 // New wires an operator. What a verb doesn't use is never asked for anything.
@@ -36,6 +49,13 @@ func New(ctx context.Context, cfg app.Config, log *slog.Logger) (*Operator, erro
 	return &Operator{
 		Config: cfg, Store: store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard),
 		Queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL), Vault: vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix),
-		Planner: planning.New(cfg, cloud, log),
+		Planner: planning.New(cfg, cloud, log), ACM: acm.New(acmClient(cloud)),
 	}, nil
+}
+
+// acmClient speaks to the ACM of a certificate's own region: those of CloudFront are in another one than everything else.
+func acmClient(cloud aws.Config) func(region string) acm.Client {
+	return func(region string) acm.Client {
+		return awsacm.NewFromConfig(cloud, func(o *awsacm.Options) { o.Region = region })
+	}
 }

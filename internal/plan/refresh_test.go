@@ -114,7 +114,7 @@ func TestACAThatFailsIsAskedLessAndLess(t *testing.T) {
 
 func TestNobodyIsAskedAfterTheEndOrOnceReplaced(t *testing.T) {
 	clock := now
-	p, table, out := watched(t, &clock, tenDaysOld("www"))
+	p, table, _ := watched(t, &clock, tenDaysOld("www"))
 	t.Run("after the end", func(t *testing.T) {
 		clock = now.Add(80*day - 3*time.Hour)
 		tickOnce(t, p)

@@ -152,7 +152,7 @@ func ticksOrderNothing(t *testing.T, w *witness.World, fleet int) {
 	t.Helper()
 	before := w.CA.Orders()
 	results := make(chan lambda.Result, 8)
-	stop, err := w.StartSchedule(3*time.Second, func(r lambda.Result, err error) {
+	stop, err := w.StartSchedule(5*time.Second, func(r lambda.Result, err error) {
 		if err != nil || r.FunctionError != "" {
 			t.Errorf("the tick failed: %v %s", err, r.Payload)
 		}

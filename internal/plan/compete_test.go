@@ -2,8 +2,11 @@ package plan_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
@@ -204,4 +207,47 @@ func TestAPauseStopsWhatItNamesAndNothingElse(t *testing.T) {
 	if o, _ := outcome(t, p, "other"); !o.Sends() {
 		t.Errorf("other: %s", o.Reason)
 	}
+}
+
+// Whatever the limits and the fleet: what is sent, spent in the order of its starts, is allowed by every bucket at its start, and people's share is left.
+func TestNothingIsSentThatABucketWouldDeny(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limits := budget.Limits{}
+		for _, n := range []budget.Name{budget.NewOrdersPerAccount, perDomain, budget.CertificatesPerExactSet} {
+			limits[n] = budget.Limit{
+				Burst: rapid.Int64Range(1, 6).Draw(t, "burst"), Count: rapid.Int64Range(1, 6).Draw(t, "count"),
+				Period: time.Duration(rapid.IntRange(1, 120).Draw(t, "minutes")) * time.Minute,
+			}
+		}
+		var cs []inventory.Certificate
+		for i := range rapid.IntRange(1, 30).Draw(t, "certificates") {
+			domains := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.example", "b.example", "c.example"}), 1, 3, rapid.ID).Draw(t, "domains")
+			slices.Sort(domains)
+			c := fresh(fmt.Sprintf("c%02d", i), domains...)
+			c.Status.NextAttempt = now.Add(time.Duration(rapid.IntRange(-20, 20).Draw(t, "earliest")) * time.Minute)
+			cs = append(cs, c)
+		}
+		in := input(cs...)
+		in.CAs[directory] = plan.CA{Host: "ca.example", Limits: limits}
+		in.Share = rapid.SampledFrom([]float64{1, 0.8, 0.5}).Draw(t, "share")
+		sent := slices.DeleteFunc(plan.Decide(in).Outcomes, func(o plan.Outcome) bool { return !o.Sends() })
+		slices.SortStableFunc(sent, func(a, b plan.Outcome) int { return a.Start.Compare(b.Start) })
+		have, known := map[budget.Key]budget.Bucket{}, map[string]bool{}
+		for _, o := range sent {
+			names := o.Certificate.Wanted.Domains
+			order := budget.Order{CA: "ca.example", Account: "0", Names: names, RegisteredDomains: names}
+			if set := budget.SetHash(names); known[set] {
+				order.Renewal, order.SetKnown = budget.SameSet, true
+			} else {
+				known[set] = true
+			}
+			v := budget.Decide(budget.KeepShare(budget.Needs(limits, order), in.Share), have, o.Start, o.Start, o.Start)
+			if !v.Allowed {
+				t.Fatalf("%s starts at %s, where %s of %s has nothing left", o.Certificate.Name, o.Start.Sub(now), v.Denied.Key.Limit, v.Denied.Key.Subject)
+			}
+			for _, w := range v.Writes {
+				have[w.Key] = w.New
+			}
+		}
+	})
 }

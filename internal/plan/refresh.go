@@ -61,16 +61,23 @@ func (r *refresh) sampled(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing a sample of windows: %w", err)
 	}
-	r.ask(ws, lowRate)
+	rate := float64(highRate) // for a second or two
+	if r.calm() {
+		rate = lowRate
+	}
+	r.ask(ws, rate)
 	return nil
 }
+
+// calm says whether CAs are asked at the low rate only.
+func (r *refresh) calm() bool { return r.notes.Calm.After(r.now) }
 
 func (r *refresh) due(ctx context.Context) error {
 	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(time.Second), r.most())
 	if err != nil {
 		return fmt.Errorf("listing the windows that are due: %w", err)
 	}
-	r.ask(choose(ws, r.now, r.tick, r.AskFor, !r.notes.Calm.After(r.now)))
+	r.ask(choose(ws, r.now, r.tick, r.AskFor, r.calm()))
 	return nil
 }
 
@@ -89,8 +96,11 @@ func (r *refresh) raised(ctx context.Context) error {
 			open = append(open, w)
 		}
 	}
-	left := r.most() - r.asked
-	r.ask(open[:max(0, min(left, len(open)))], highRate)
+	left, rate := r.most()-r.asked, float64(highRate)
+	if r.calm() {
+		left, rate = int(r.AskFor.Seconds()*lowRate)-r.asked, lowRate
+	}
+	r.ask(open[:max(0, min(left, len(open)))], rate)
 	if len(open) == 0 || len(open) <= left && !r.stopped && len(ws) < r.most() {
 		clear(r.notes.Raised)
 	}

@@ -82,7 +82,7 @@ func (w Watch) recalled(a Answer, now time.Time) bool {
 // not while a CA is overloaded.
 func choose(due []Watch, now time.Time, tick, budget time.Duration, calm bool) (ask []Watch, rate float64) {
 	low, high := int(budget.Seconds()*lowRate), int(budget.Seconds()*highRate)
-	if len(due) <= low || !calm {
+	if len(due) <= low || calm {
 		return due[:min(len(due), low)], lowRate
 	}
 	ask = append(ask, due[:low]...)

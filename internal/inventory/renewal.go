@@ -3,6 +3,7 @@ package inventory
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 	"time"
 )
 
@@ -49,7 +50,7 @@ func (u InUse) ChooseRenewAt(name string) time.Time {
 		w = u.fallback()
 	}
 	span := float64(w.End.Sub(w.Start))
-	at := w.Start.Add(time.Duration(span * Fraction(name, u.Serial, w.Start.UTC().String(), w.End.UTC().String())))
+	at := w.Start.Add(time.Duration(span * Fraction(name, u.Serial, strconv.FormatInt(w.Start.Unix(), 10), strconv.FormatInt(w.End.Unix(), 10))))
 	return at.UTC().Truncate(time.Second)
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -180,16 +179,18 @@ func (p *Planner) addHours(ctx context.Context, in *Input) error {
 	return nil
 }
 
-// remembered asks for the registered domains of a list of names once in a tick.
+// remembered asks for the registered domains of a list of names once in a tick: copies of a certificate share theirs.
 func (p *Planner) remembered() func([]string) []string {
-	known := map[string][]string{}
+	known := map[*string][]string{}
 	return func(names []string) []string {
-		key := strings.Join(names, ",")
-		if d, ok := known[key]; ok {
-			return d
+		if len(names) == 0 {
+			return nil
 		}
-		d := p.RegisteredDomains(names)
-		known[key] = d
+		d, ok := known[&names[0]]
+		if !ok {
+			d = p.RegisteredDomains(names)
+			known[&names[0]] = d
+		}
 		return d
 	}
 }

@@ -10,6 +10,7 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -175,7 +176,7 @@ func leading(all []Outcome, first []int) []Outcome {
 func (o *Outcome) Job() job.Job {
 	c := o.Certificate
 	why := job.Reason(o.Why)
-	j := job.New(c.Name, why, job.ID(c.Name, why, stamp(o.need().At)+"/"+stamp(c.Status.NextAttempt)))
+	j := job.New(c.Name, why, job.ID(c.Name, why, strconv.FormatInt(o.need().At.Unix(), 10)+"/"+strconv.FormatInt(c.Status.NextAttempt.Unix(), 10)))
 	if a := c.Status.Asked; a != nil {
 		j.Force = a.Force
 	}

@@ -196,7 +196,15 @@ type writes struct {
 }
 
 func (r *refresh) writes(made Plan) writes {
-	w := writes{lost: map[string]bool{}}
+	placed := 0
+	for i := range made.Outcomes {
+		if made.Outcomes[i].Place != nil {
+			placed++
+		}
+	}
+	w := writes{
+		lost: map[string]bool{}, plain: make([]inventory.Certificate, 0, len(made.Outcomes)-placed), placed: make([]Placement, 0, placed),
+	}
 	for i := range made.Outcomes {
 		o := &made.Outcomes[i]
 		c, j := made.record(o)

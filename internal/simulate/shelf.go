@@ -19,6 +19,7 @@ type shelf struct {
 	entries []*entry
 	byName  map[string]*entry
 	due     dueHeap
+	lately  int      // how many were due in the last tick
 	taken   []*entry // out of the heap since the last put back
 	buckets map[budget.Key]budget.Bucket
 	limits  budget.Limits
@@ -42,12 +43,13 @@ func newShelf(entries []*entry, l budget.Limits, sets setMemoryOf) *shelf {
 // DueCertificates is plan.Fleet's.
 func (s *shelf) DueCertificates(_ context.Context, _ string, by time.Time, limit int) ([]inventory.Certificate, error) {
 	s.putBack()
-	found := make([]inventory.Certificate, 0, min(limit, 64))
+	found := make([]inventory.Certificate, 0, min(limit, s.lately+s.lately/4+8))
 	for len(s.due) > 0 && len(found) < limit && s.due[0].at <= by.UnixNano() {
 		e := heap.Pop(&s.due).(dueEntry).entry
 		s.taken = append(s.taken, e)
 		found = append(found, e.certificate)
 	}
+	s.lately = len(found)
 	return found, nil
 }
 

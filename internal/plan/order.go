@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"container/heap"
 	"math"
 	"slices"
 	"time"
@@ -122,32 +123,97 @@ func (d *decider) urgent(which []int) {
 	}
 }
 
-// crowded puts those first that wait for the bucket that will take longest, and leaves the others as they are. A bucket only fills while it isn't
-// full, so one that is asked last ends last. It holds nobody up: what it has no room for leaves the worker to the others.
+// crowded puts each time one first that waits for the bucket that has the longest time before it, and leaves the others as they are. A bucket only fills while
+// it isn't full, so one that is asked last ends last; and where another bucket is scarce for all of them, none of the others may run dry. It holds
+// nobody up: what it has no room for leaves the worker to the others.
 func (d *decider) crowded(which []int) {
 	if len(which) < 2 {
 		return
 	}
-	asked := map[budget.Key]int64{}
-	limits := map[budget.Key]budget.Limit{}
-	keys := make(map[int][]budget.Key, len(which))
-	for _, i := range which {
-		c := d.outcomes[i].Certificate
-		for _, n := range d.needs(c, d.Now) {
-			if n.Mode == budget.Take && n.Key.Limit != budget.NewOrdersPerAccount { // that one all of them wait for
-				asked[n.Key]++
-				limits[n.Key] = n.Limit
-				keys[i] = append(keys[i], n.Key)
+	asked := map[budget.Key]time.Duration{} // until what is asked of a bucket has come
+	keys := make([][]budget.Need, len(which))
+	for n, i := range which {
+		for _, need := range d.needs(d.outcomes[i].Certificate, d.Now) {
+			if need.Mode == budget.Take && need.Key.Limit != budget.NewOrdersPerAccount { // that one all of them wait for
+				if _, known := asked[need.Key]; !known {
+					asked[need.Key] = -need.Limit.Refill()
+				}
+				asked[need.Key] += need.Limit.Emission()
+				keys[n] = append(keys[n], need)
 			}
 		}
 	}
-	longest := make(map[int]time.Duration, len(which))
-	for i, ks := range keys {
-		for _, k := range ks {
-			longest[i] = max(longest[i], time.Duration(asked[k]-limits[k].Burst)*limits[k].Emission())
+	lanes := map[budget.Key]*lane{}
+	for n, needs := range keys {
+		longest := lane{}
+		for _, need := range needs {
+			if asked[need.Key] > longest.left || longest.each == 0 {
+				longest = lane{left: asked[need.Key], each: need.Limit.Emission(), key: need.Key}
+			}
+		}
+		if lanes[longest.key] == nil {
+			lanes[longest.key] = &longest
+		}
+		lanes[longest.key].waiting = append(lanes[longest.key].waiting, n)
+	}
+	taken := inTurns(lanes)
+	old := slices.Clone(which)
+	for n, from := range taken {
+		which[n] = old[from]
+	}
+}
+
+// lane is those that wait for one bucket.
+type lane struct {
+	key     budget.Key
+	left    time.Duration // until the last of them has its token
+	each    time.Duration
+	waiting []int // places in the old order
+}
+
+// inTurns takes the next of the lane that has the longest time before it, until none is left; of equal ones, and of those that needn't wait, the first.
+func inTurns(lanes map[budget.Key]*lane) []int {
+	h := make(laneHeap, 0, len(lanes))
+	for _, l := range lanes {
+		h = append(h, l)
+	}
+	heap.Init(&h)
+	var taken []int
+	for len(h) > 0 {
+		l := h[0]
+		taken = append(taken, l.waiting[0])
+		l.waiting, l.left = l.waiting[1:], l.left-l.each
+		if len(l.waiting) == 0 {
+			heap.Pop(&h)
+		} else {
+			heap.Fix(&h, 0)
 		}
 	}
-	slices.SortStableFunc(which, func(i, j int) int { return cmp.Compare(longest[j], longest[i]) })
+	return taken
+}
+
+type laneHeap []*lane
+
+func (h laneHeap) Len() int { return len(h) }
+
+func (h laneHeap) Less(i, j int) bool {
+	if a, b := max(0, h[i].left), max(0, h[j].left); a != b {
+		return a > b
+	}
+	return h[i].waiting[0] < h[j].waiting[0]
+}
+
+func (h laneHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+// Push is heap.Interface's.
+func (h *laneHeap) Push(x any) { *h = append(*h, x.(*lane)) }
+
+// Pop is heap.Interface's.
+func (h *laneHeap) Pop() any {
+	last := len(*h) - 1
+	l := (*h)[last]
+	*h = (*h)[:last]
+	return l
 }
 
 func rank(c *inventory.Certificate) int {

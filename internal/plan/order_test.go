@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/plan"
 )
@@ -106,4 +107,28 @@ func TestNoMoreAreLateThanMustBe(t *testing.T) {
 			t.Fatalf("%d late; want %d", late, must)
 		}
 	})
+}
+
+// Of two domains the one with more waiting is asked first, until both have as much before them; then they take turns, so that neither runs dry.
+func TestCrowdedDomainsTakeTurns(t *testing.T) {
+	var cs []inventory.Certificate
+	for i := range 6 {
+		cs = append(cs, fresh(fmt.Sprintf("a%d", i+1), "a.example"))
+	}
+	for i := range 3 {
+		cs = append(cs, fresh(fmt.Sprintf("b%d", i+1), "b.example"))
+	}
+	for i := range cs { // nine different sets
+		cs[i].Wanted.Domains = []string{cs[i].Name + "." + cs[i].Wanted.Domains[0]}
+	}
+	in := input(cs...)
+	in.Registered = func(names []string) []string { return []string{names[0][3:]} }
+	in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{perDomain: {Burst: 1, Count: 1, Period: time.Hour}}}
+	var got []string
+	for _, o := range plan.Decide(in).Outcomes {
+		got = append(got, o.Certificate.Name)
+	}
+	if want := []string{"a1", "a2", "a3", "a4", "b1", "a5", "b2", "a6", "b3"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
 }

@@ -130,63 +130,63 @@ func (d *decider) crowded(which []int) {
 	if len(which) < 2 {
 		return
 	}
-	asked := map[budget.Key]time.Duration{} // until what is asked of a bucket has come
-	keys := make([][]budget.Need, len(which))
+	lanes := map[budget.Key]*lane{}
+	needs := make([][]*lane, len(which))
 	for n, i := range which {
 		for _, need := range d.needs(d.outcomes[i].Certificate, d.Now) {
-			if need.Mode == budget.Take && need.Key.Limit != budget.NewOrdersPerAccount { // that one all of them wait for
-				if _, known := asked[need.Key]; !known {
-					asked[need.Key] = -need.Limit.Refill()
-				}
-				asked[need.Key] += need.Limit.Emission()
-				keys[n] = append(keys[n], need)
+			if need.Mode != budget.Take || need.Key.Limit == budget.NewOrdersPerAccount { // that one all of them wait for
+				continue
 			}
+			l, known := lanes[need.Key]
+			if !known {
+				l = &lane{left: -need.Limit.Refill(), each: need.Limit.Emission()}
+				lanes[need.Key] = l
+			}
+			l.left += l.each
+			needs[n] = append(needs[n], l)
 		}
 	}
-	lanes := map[budget.Key]*lane{}
-	for n, needs := range keys {
-		longest := lane{}
-		for _, need := range needs {
-			if asked[need.Key] > longest.left || longest.each == 0 {
-				longest = lane{left: asked[need.Key], each: need.Limit.Emission(), key: need.Key}
-			}
-		}
-		if lanes[longest.key] == nil {
-			lanes[longest.key] = &longest
-		}
-		lanes[longest.key].waiting = append(lanes[longest.key].waiting, n)
-	}
-	taken := inTurns(lanes)
 	old := slices.Clone(which)
-	for n, from := range taken {
+	for n, from := range inTurns(needs) {
 		which[n] = old[from]
 	}
 }
 
-// lane is those that wait for one bucket.
+// lane is those that wait for one bucket, and for none longer.
 type lane struct {
-	key     budget.Key
-	left    time.Duration // until the last of them has its token
-	each    time.Duration
-	waiting []int // places in the old order
+	left, each time.Duration // until all that is asked of it has come, and for one
+	waiting    []int         // places in the old order
+	place      int           // in the heap; -1 outside of it
 }
 
 // inTurns takes the next of the lane that has the longest time before it, until none is left; of equal ones, and of those that needn't wait, the first.
-func inTurns(lanes map[budget.Key]*lane) []int {
-	h := make(laneHeap, 0, len(lanes))
-	for _, l := range lanes {
-		h = append(h, l)
+func inTurns(needs [][]*lane) (taken []int) {
+	var h laneHeap
+	for n, ls := range needs {
+		longest := &lane{place: -1} // of one that waits for nothing
+		if len(ls) > 0 {
+			longest = slices.MaxFunc(ls, func(a, b *lane) int { return cmp.Compare(a.left, b.left) })
+		}
+		if len(longest.waiting) == 0 {
+			longest.place = len(h)
+			h = append(h, longest)
+		}
+		longest.waiting = append(longest.waiting, n)
 	}
 	heap.Init(&h)
-	var taken []int
 	for len(h) > 0 {
 		l := h[0]
-		taken = append(taken, l.waiting[0])
-		l.waiting, l.left = l.waiting[1:], l.left-l.each
+		n := l.waiting[0]
+		taken, l.waiting = append(taken, n), l.waiting[1:]
 		if len(l.waiting) == 0 {
 			heap.Pop(&h)
 		} else {
 			heap.Fix(&h, 0)
+		}
+		for _, other := range needs[n] {
+			if other.left -= other.each; len(other.waiting) > 0 {
+				heap.Fix(&h, other.place)
+			}
 		}
 	}
 	return taken
@@ -203,10 +203,17 @@ func (h laneHeap) Less(i, j int) bool {
 	return h[i].waiting[0] < h[j].waiting[0]
 }
 
-func (h laneHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h laneHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
 
 // Push is heap.Interface's.
-func (h *laneHeap) Push(x any) { *h = append(*h, x.(*lane)) }
+func (h *laneHeap) Push(x any) {
+	l := x.(*lane)
+	l.place = len(*h)
+	*h = append(*h, l)
+}
 
 // Pop is heap.Interface's.
 func (h *laneHeap) Pop() any {

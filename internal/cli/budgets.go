@@ -36,6 +36,8 @@ type budgetStatus struct {
 	NextToken *time.Time  `json:"next_token"`       // null where there is one now, and where Paused
 	FitsAt    *time.Time  `json:"fits_at"`          // when Fits orders would; null for never
 	FullAt    *time.Time  `json:"full_at"`
+
+	period time.Duration
 }
 
 // Run lists the budgets that aren't full. A budget that isn't listed is.
@@ -79,7 +81,7 @@ func budgetStatusOf(k budget.Key, all budget.Limits, b budget.Bucket, now time.T
 	name, _ := all.InForce(k)
 	l, _ := all.Of(k)
 	_, subject, _ := name.Split()
-	s := budgetStatus{CA: k.CA, Limit: k.Limit, Key: k.Subject, Burst: l.Burst, Count: l.Count, Period: l.Period.String(), For: subject}
+	s := budgetStatus{CA: k.CA, Limit: k.Limit, Key: k.Subject, Burst: l.Burst, Count: l.Count, Period: l.Period.String(), For: subject, period: l.Period}
 	if b.IsPaused() {
 		s.Paused = true
 		return s
@@ -113,7 +115,7 @@ func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
 func budgetRow(s budgetStatus, now time.Time) table.Row {
 	force := "-"
 	if s.Count > 0 {
-		force = fmt.Sprintf("%d in %s", s.Count, briefly(s.Period))
+		force = fmt.Sprintf("%d in %s", s.Count, short(s.period))
 	}
 	if s.For != "" {
 		force += ", its own"

@@ -77,14 +77,6 @@ func answer(host string, name budget.Name, set entry.LimitSet, directory string)
 	return a
 }
 
-// briefly is short of a period that is written out.
-func briefly(period string) string {
-	if d, err := time.ParseDuration(period); err == nil {
-		return short(d)
-	}
-	return period
-}
-
 // short writes a period without the units that are nought: 168h, not 168h0m0s.
 func short(d time.Duration) string {
 	text := strings.TrimSuffix(d.String(), "m0s")

@@ -77,7 +77,7 @@ func (d *decider) assign(o *Outcome, at time.Time) {
 func (d *decider) refuse(o *Outcome, at time.Time, blocked *budget.Need) {
 	o.Reason, o.Until, o.Blocked, o.Why = reason.Budget, ceil(at), blocked, inventory.NeedNone
 	if u := o.Certificate.InUse; u != nil {
-		d.waits[blocked.Key] = append(d.waits[blocked.Key], wait{name: o.Certificate.Name, end: u.NotAfter, at: at, limit: blocked.Limit})
+		d.waits[blocked.Key] = append(d.waits[blocked.Key], wait{end: u.NotAfter, at: at, limit: blocked.Limit})
 	}
 }
 

@@ -26,7 +26,6 @@ func (f Forecast) Advice() string {
 
 // wait is a certificate in use that waits for a bucket.
 type wait struct {
-	name    string
 	end, at time.Time
 	limit   budget.Limit
 }

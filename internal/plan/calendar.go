@@ -45,8 +45,13 @@ func (c *calendar) hour(h Hour) *int {
 	return &c.count[i]
 }
 
-// most is how many renewals an hour may have.
-func (c *calendar) most() int { return max(1, int((3*c.rate+2*perHour-1)/(2*perHour))) }
+// most is how many renewals an hour may have: ⌈1.5 × mean⌉, or what the worker carries in an hour but for one, if that is less and a tenth more than the mean
+// all the same. An hour that is full to the brim is not over when it is, and the next one has one more than its share.
+func (c *calendar) most() int {
+	share := int((3*c.rate + 2*perHour - 1) / (2 * perHour))
+	carried := max(int(time.Hour/max(1, c.pace))-1, int((11*c.rate+10*perHour-1)/(10*perHour)))
+	return max(1, min(share, carried))
+}
 
 // choose finds the hour for a renewal: the one that the hash chose where that has room, else the nearest earlier one that has; where none has down to
 // the earliest, the nearest later one that has; where none has up to the latest either, the one with the fewest renewals.
@@ -78,12 +83,14 @@ func (d *decider) place(which []int) (due []int) {
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	for _, i := range which {
-		d.calendar.rate += rateOf(d.outcomes[i].Certificate.InUse)
+	turns := make([]turn, len(which))
+	for n, i := range which {
+		turns[n] = d.turn(d.outcomes[i].Certificate)
+		d.calendar.rate += turns[n].rate()
 	}
-	for _, i := range which {
+	for n, i := range which {
 		o := &d.outcomes[i]
-		o.Place = d.calendar.book(o.Certificate)
+		o.Place = d.calendar.book(o.Certificate, turns[n])
 		if earliest := d.earliest(o.Certificate, o.need()); earliest.After(d.end) {
 			o.Reason, o.Until = reason.NotDue, earliest
 			continue
@@ -95,7 +102,7 @@ func (d *decider) place(which []int) (due []int) {
 }
 
 // book counts the renewal of what is in use in the hour that is best for it.
-func (c *calendar) book(cert *inventory.Certificate) *Place {
+func (c *calendar) book(cert *inventory.Certificate, t turn) *Place {
 	if b := cert.Booked; b != nil && HourOf(b.Hour) >= c.first {
 		*c.hour(HourOf(b.Hour))-- // the place that it gives up
 		if HourOf(b.Hour) > c.first {
@@ -105,9 +112,9 @@ func (c *calendar) book(cert *inventory.Certificate) *Place {
 	u := cert.InUse
 	life := u.NotAfter.Sub(u.NotBefore)
 	earliest := latest(u.NotBefore.Add(life/7), cert.GuardedUntil())
-	h := c.choose(c.wanted(u), HourOf(earliest.Add(time.Hour-1)), HourOf(u.NotBefore.Add(u.RenewalInterval()+life/10)))
+	h := c.choose(c.wanted(u, t), HourOf(earliest.Add(time.Hour-1)), HourOf(t.latest))
 	*c.hour(h)++
-	return &Place{RenewAt: c.within(h, u), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: rateOf(u)}}
+	return &Place{RenewAt: c.within(h, u, t), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: t.rate()}}
 }
 
 // part is how much of an hour renewals may begin in: so much that whatever does can also be issued in the hour, even if all of it begins last or, where
@@ -119,9 +126,9 @@ func (c *calendar) part() time.Duration {
 }
 
 // wanted is the hour of the hash's moment or, where the CA's window opens in that hour too late to begin, the next.
-func (c *calendar) wanted(u *inventory.InUse) Hour {
-	h := HourOf(u.RenewAt)
-	if u.Exempt(u.RenewAt) && !u.Window.Start.Before(h.Time().Add(c.part())) && u.Exempt((h + 1).Time()) {
+func (c *calendar) wanted(u *inventory.InUse, t turn) Hour {
+	h := HourOf(t.at)
+	if u.Exempt(t.at) && !u.Window.Start.Before(h.Time().Add(c.part())) && u.Exempt((h + 1).Time()) {
 		return h + 1
 	}
 	return h
@@ -129,17 +136,11 @@ func (c *calendar) wanted(u *inventory.InUse) Hour {
 
 // within is the moment in an hour: the hash's place in its own hour, drawn together into the part in which it may begin, and into the CA's window
 // where that opens before the end of that part.
-func (c *calendar) within(h Hour, u *inventory.InUse) time.Time {
+func (c *calendar) within(h Hour, u *inventory.InUse, t turn) time.Time {
 	from, to := h.Time(), h.Time().Add(c.part())
 	if w := u.Window; u.Usable(w) && w.Start.After(from) && w.Start.Before(to) {
 		from = w.Start
 	}
-	own := u.RenewAt.Sub(HourOf(u.RenewAt).Time())
+	own := t.at.Sub(HourOf(t.at).Time())
 	return ceil(from.Add(time.Duration(own.Hours() * float64(to.Sub(from)))))
-}
-
-// rateOf is what a certificate adds to the fleet's mean: one renewal in its renewal interval.
-func rateOf(u *inventory.InUse) int64 {
-	interval := max(time.Hour, u.RenewalInterval())
-	return int64(float64(perHour) / interval.Hours())
 }

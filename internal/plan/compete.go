@@ -16,8 +16,7 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	earliest := d.earliest(c, o.need())
 	if c.Status.Issuance != "" { // paid already, or it pays when it goes on
 		at := moment(d.worker.next(earliest.UnixNano()))
-		d.worker.take(at.UnixNano())
-		d.assign(o, at)
+		d.assign(o, at, d.give(at))
 		return true
 	}
 	follows := false
@@ -47,14 +46,14 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 		d.tight += max(0, d.Pace.unseen()-slack)
 	}
 	d.takeAll(c, needs, at)
-	d.worker.take(at.UnixNano())
+	done := d.give(at)
 	switch {
 	case blocked != nil:
 		d.refuse(o, at, blocked)
 	case follows && at.After(d.end):
 		o.Reason, o.Until, o.Why = reason.InProgress, ceil(at), inventory.NeedNone
 	default:
-		d.assign(o, at)
+		d.assign(o, at, done)
 	}
 	return true
 }
@@ -64,13 +63,20 @@ func (d *decider) done(at time.Time) time.Time {
 	return latest(moment(d.worker.through(at.UnixNano())), at.Add(d.Pace.PerIssuance))
 }
 
+// give gives the worker's time away at a moment, and returns when it is through.
+func (d *decider) give(at time.Time) time.Time {
+	done := d.done(at)
+	d.worker.take(at.UnixNano())
+	return done
+}
+
 // assign starts the job at a moment of the worker's, or lets the certificate wait for it.
-func (d *decider) assign(o *Outcome, at time.Time) {
+func (d *decider) assign(o *Outcome, at, done time.Time) {
 	if at.After(d.end) {
 		o.Reason, o.Until, o.Why = reason.WorkerFull, ceil(at), inventory.NeedNone
 		return
 	}
-	o.Reason, o.Start = reason.Scheduled, offTheHour(ceil(at))
+	o.Reason, o.Start, o.Until = reason.Scheduled, offTheHour(ceil(at)), ceil(done)
 }
 
 // refuse lets the certificate wait for a bucket.

@@ -19,7 +19,11 @@ const sliceSize = 100
 
 // Gather reads everything that a plan depends on, asks no CA, and writes nothing.
 func (p *Planner) Gather(ctx context.Context, tick time.Duration) (Input, error) {
-	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick, dry: true})
+	notes, err := p.Table.Notes(ctx, p.Shard)
+	if err != nil {
+		return Input{}, fmt.Errorf("reading the planner's notes: %w", err)
+	}
+	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick, notes: notes, dry: true})
 }
 
 // gather reads a plan's input. The questions before it may have taken a third of the tick: what is left of it is planned.
@@ -27,7 +31,8 @@ func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	now := p.Now()
 	in := Input{
 		Now: now, Tick: max(r.tick/3, r.now.Add(r.tick).Sub(now)), Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Registered: p.remembered(),
-		Sets: map[string]map[string]time.Time{},
+		Parked: r.notes.Parked,
+		Sets:   map[string]map[string]time.Time{},
 	}
 	var err error
 	if in.Pace, err = p.pace(ctx); err != nil {

@@ -19,26 +19,36 @@ const trials = 8
 // The earliest deadline first is that order as long as everything can be in time. Where not, it is the worst there is: each is a little too late. So
 // what would be late doesn't take the place of what wouldn't (Moore and Hodgson), and what has nothing left to lose, a first certificate or one that
 // has ended already, goes ahead only as far as nothing ends for it. What ends later than anything that would have been late comes behind it
-// all the same.
+// all the same. And of two that would be late, the one that more crowded buckets wait for makes more room by stepping back.
 func settle(in Input) *decider {
-	all := try(in, math.MaxInt, never)
-	if all.late == 0 && all.tight == 0 || all.patient == 0 {
+	d := settleBy(in, false)
+	if d.late > 0 {
+		if light := settleBy(in, true); light.late < d.late {
+			return light
+		}
+	}
+	return d
+}
+
+func settleBy(in Input, light bool) *decider {
+	all := try(in, precedence{math.MaxInt, never, light})
+	if all.late == 0 && all.tight == 0 && all.over == 0 || all.patient == 0 {
 		return all
 	}
-	least := try(in, 0, never)
+	least := try(in, precedence{0, never, light})
 	if !all.worse(least) {
 		return all
 	}
 	kept, few := least, 0
 	for many := all.patient; many-few > 1+all.patient>>trials; {
 		ahead := few + (many-few)/2
-		if d := try(in, ahead, never); d.worse(least) {
+		if d := try(in, precedence{ahead, never, light}); d.worse(least) {
 			many = ahead
 		} else {
 			few, kept = ahead, d
 		}
 	}
-	if d := try(in, few, all.latest); !d.worse(least) {
+	if d := try(in, precedence{few, all.latest, light}); !d.worse(least) {
 		return d
 	}
 	return kept
@@ -48,10 +58,19 @@ func settle(in Input) *decider {
 var never = time.Unix(1<<40, 0)
 
 // worse says whether more are late by d than by another plan, or nearer to it.
-func (d *decider) worse(than *decider) bool { return d.late > than.late || d.tight > than.tight }
+func (d *decider) worse(than *decider) bool {
+	return d.late > than.late || d.tight > than.tight || d.over > than.over
+}
 
-// try makes the plan with so many of those that have nothing left to lose ahead of the others, and the rest of them ahead of what ends later than calm.
-func try(in Input, ahead int, calm time.Time) *decider {
+// precedence is who goes first.
+type precedence struct {
+	ahead int       // so many of those that have nothing left to lose go ahead of the others
+	calm  time.Time // and the rest of them ahead of what ends later than this
+	light bool      // of the others, those go first that take from the fewest registered domains' buckets, whenever they end
+}
+
+// try makes the plan in an order of precedence.
+func try(in Input, p precedence) *decider {
 	d := newDecider(in)
 	var front, patient, pressed, later []int
 	for _, i := range d.survey() {
@@ -60,7 +79,7 @@ func try(in Input, ahead int, calm time.Time) *decider {
 			front = append(front, i)
 		case c.InUse == nil || !c.Deadline().After(d.Now):
 			patient = append(patient, i)
-		case c.Deadline().After(calm):
+		case c.Deadline().After(p.calm):
 			later = append(later, i)
 		default:
 			pressed = append(pressed, i)
@@ -71,7 +90,11 @@ func try(in Input, ahead int, calm time.Time) *decider {
 	d.crowded(patient)
 	d.urgent(pressed)
 	d.urgent(later)
-	ahead, d.patient = min(ahead, len(patient)), len(patient)
+	if p.light {
+		d.lightFirst(pressed)
+	}
+	ahead := min(p.ahead, len(patient))
+	d.patient = len(patient)
 	d.order = slices.Concat(front, patient[:ahead])
 	for _, i := range d.order {
 		d.compete(&d.outcomes[i], true)
@@ -88,6 +111,11 @@ func try(in Input, ahead int, calm time.Time) *decider {
 		d.compete(&d.outcomes[i], true)
 	}
 	d.order, d.late = append(d.order, last...), len(late)+len(last)
+	if len(patient) > 0 {
+		var until time.Time
+		d.over, until = d.overflow(patient[:ahead], slices.Concat(pressed, later))
+		d.latest = latest(d.latest, until)
+	}
 	return d
 }
 
@@ -123,6 +151,30 @@ func (d *decider) urgent(which []int) {
 	}
 }
 
+// lightFirst puts those first that take the least from registered domains' buckets for each certificate that it saves, and leaves the others as they
+// are: only the first of a set of names pays.
+func (d *decider) lightFirst(which []int) {
+	takes, of := make([]float64, len(d.outcomes)), map[string]float64{}
+	for _, i := range which {
+		c := d.outcomes[i].Certificate
+		for _, n := range d.needs(c, d.Now) {
+			if perDomain(n) {
+				takes[i]++
+			}
+		}
+		of[d.setHash(c)]++
+	}
+	for _, i := range which {
+		takes[i] /= of[d.setHash(d.outcomes[i].Certificate)]
+	}
+	slices.SortStableFunc(which, func(i, j int) int { return cmp.Compare(takes[i], takes[j]) })
+}
+
+// perDomain says whether a need takes from a bucket that only some wait for.
+func perDomain(n budget.Need) bool {
+	return n.Mode == budget.Take && n.Key.Limit != budget.NewOrdersPerAccount
+}
+
 // crowded puts each time one first that waits for the bucket that has the longest time before it, and leaves the others as they are. A bucket only fills while
 // it isn't full, so one that is asked last ends last; and where another bucket is scarce for all of them, none of the others may run dry. It holds
 // nobody up: what it has no room for leaves the worker to the others.
@@ -134,7 +186,7 @@ func (d *decider) crowded(which []int) {
 	needs := make([][]*lane, len(which))
 	for n, i := range which {
 		for _, need := range d.needs(d.outcomes[i].Certificate, d.Now) {
-			if need.Mode != budget.Take || need.Key.Limit == budget.NewOrdersPerAccount { // that one all of them wait for
+			if !perDomain(need) {
 				continue
 			}
 			l, known := lanes[need.Key]

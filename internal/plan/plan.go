@@ -33,6 +33,7 @@ type Input struct {
 	Hours        map[Hour]Load                   // the calendar, from the clock hour of Now on
 	Share        float64                         // of the shared budgets that the planner may use; the rest is kept for people
 	Pace         Pace
+	Parked       map[Hour]int // of what is in use, how many wait for the worker, by their ends; see Plan
 
 	hashes map[*string]string // of sets of names, by their lists
 }
@@ -61,20 +62,19 @@ func (p Pace) line(in Input) *line {
 	if int64(len(in.Certificates)) > most && p.Waiting < 2*p.Batch {
 		burst += (most + 9) / 10
 	}
-	behind := time.Duration(max(0, p.Waiting-2*p.Batch)) * emission
+	burst += int64(min(p.Waiting, 2*p.Batch))
+	behind := time.Duration(p.Waiting) * emission
 	return newLine(budget.Limit{Burst: burst, Count: 1, Period: emission}, budget.BucketAt(offTheHour(in.Now.Add(behind)).UnixNano()), 0, in.Now)
 }
 
 // unseen is how long what the worker has in hand may still hold it up, of which the line knows nothing.
-func (p Pace) unseen() time.Duration {
-	return time.Duration(1+min(p.Waiting, 2*p.Batch)) * p.PerIssuance
-}
+func (p Pace) unseen() time.Duration { return p.PerIssuance }
 
 // Outcome is what the plan says about one certificate. It is small, because a plan may be one of a million.
 type Outcome struct {
 	Certificate *inventory.Certificate // as it was read
 	Reason      reason.Reason          // empty: what is recorded stays, but for when to look again
-	Until       time.Time              // where there is no job: when the certificate is looked at again; zero for never
+	Until       time.Time              // when the certificate is looked at again, zero for never; where there is a job, when the worker is through with it
 	Start       time.Time              // of the job, in whole seconds; zero where there is none
 	Why         inventory.Why          // what the job is for
 	Blocked     *budget.Need           // what keeps it waiting, for reason budget and account-paused
@@ -97,7 +97,8 @@ type Plan struct {
 	Now       time.Time
 	Tick      time.Duration
 	Outcomes  []Outcome
-	Forecasts []Forecast // what can't be met before a certificate's end, the worst first
+	Forecasts []Forecast   // what can't be met before a certificate's end, the worst first
+	Parked    map[Hour]int // of what is in use, how many wait for the worker, by the hours of their ends
 }
 
 // Decide makes the plan.
@@ -106,7 +107,8 @@ func Decide(in Input) Plan {
 	for i := range d.outcomes {
 		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
 	}
-	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts()}
+	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts(),
+		Parked: d.parked()}
 }
 
 // survey looks at every certificate and returns those that compete for something.
@@ -134,6 +136,7 @@ type decider struct {
 	outcomes []Outcome     // in the order of the input
 	order    []int         // of those that compete
 	patient  int           // how many of them have nothing left to lose
+	over     int           // how many issuances the worker has too little time for, with what this plan doesn't see
 	late     int           // how many of the others are
 	latest   time.Time     // the last deadline of those that are late, or tight
 	tight    time.Duration // how much too little the rest of them have left, together, if what the worker has in hand holds it up

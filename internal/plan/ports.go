@@ -80,6 +80,7 @@ type Notes struct {
 	Raised map[string]time.Time `json:"raised,omitempty"` // issuers (RFC 2253) of which a window moved into the past, and when: all of theirs are asked about
 	Calm   time.Time            `json:"calm"`             // until then CAs are asked at the low rate only, because one was overloaded
 	Cursor string               `json:"cursor,omitempty"` // where the reconcile slice goes on; empty: at the beginning
+	Parked map[Hour]int         `json:"parked,omitempty"` // of what is in use, how many wait for the worker, by their ends: see Plan
 }
 
 // Notebook keeps the planner's notes.

@@ -8,7 +8,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// grace is how many ticks after its start a job may go unclaimed before its certificate is due again.
+// grace is how many ticks after its start a job may go unclaimed before its certificate is due again, or one after the worker should be through with it: a
+// job that is sent twice would hide that the queue has run dry.
 const grace = 2
 
 // Record is the certificate as the outcome leaves it.
@@ -28,7 +29,7 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	case o.Sends():
 		j = o.Job()
 		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start), p.Now, "", ""
-		s.Job, s.Start, s.Due = j.ID, o.Start, o.Start.Add(grace*p.Tick)
+		s.Job, s.Start, s.Due = j.ID, o.Start, latest(o.Start.Add(grace*p.Tick), o.Until.Add(p.Tick))
 	case o.Reason == "", o.Place != nil && s.Reason == reason.NotDue: // what is recorded says more, such as how the last attempt ended
 		s.Due = o.Until
 	default:

@@ -67,6 +67,7 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 		return s, err
 	}
 	p.tell(ctx, made)
+	r.notes.Parked = made.Parked
 	return s, p.note(ctx, r)
 }
 

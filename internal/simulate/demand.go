@@ -23,7 +23,7 @@ const never = time.Duration(1<<63 - 1)
 
 func newDemand(s Scenario, from time.Time) *demand {
 	return &demand{
-		rates: ratesOf(s), issuance: s.Issuance, from: from, ari: s.CA.ARI, sets: map[string]bool{}, buckets: map[bucket][]time.Duration{},
+		rates: ratesOf(s).usable(s.PlannerShare), issuance: s.Issuance, from: from, ari: s.CA.ARI, sets: map[string]bool{}, buckets: map[bucket][]time.Duration{},
 	}
 }
 

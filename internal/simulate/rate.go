@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"maps"
+	"math"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -71,6 +73,21 @@ func ratesOf(s Scenario) rates {
 		all[name] = newRate(l.Burst, l.Count, l.Period)
 	}
 	return all
+}
+
+// usable are the limits as a planner has them that leaves the rest of its share to people: no schedule may use what it must leave. Refill isn't cut.
+func (all rates) usable(share float64) rates {
+	left := maps.Clone(all)
+	for _, name := range []budget.Name{
+		budget.NewOrdersPerAccount, budget.CertificatesPerRegisteredDomain, budget.CertificatesPerRegisteredDomainPerAccount,
+	} {
+		if r, limited := left[name]; limited {
+			burst := r.offset / r.emission
+			kept := int64(math.Ceil((1-share)*float64(burst) - 1e-7))
+			left[name] = rate{r.emission, max(1, burst-kept) * r.emission}
+		}
+	}
+	return left
 }
 
 // asked are the buckets of an order's registered domains that the CA asks for a token: the account's own where it granted that, else those

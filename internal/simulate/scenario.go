@@ -63,5 +63,22 @@ type Fleet struct {
 	WantedOver        time.Duration // where nothing is in use: the certificates come to be wanted, evenly, within this time from the start
 }
 
+// interval is how long after its issuance a certificate is renewed: with a third of its life left, or half below ten days; without renewal information
+// before the CA forgets its set, if its domains are limited.
+func (s Scenario) interval() time.Duration {
+	life := s.CA.Lifetime
+	interval := life - life/3
+	if life < 10*24*time.Hour {
+		interval = life / 2
+	}
+	limits := ratesOf(s)
+	_, shared := limits[budget.CertificatesPerRegisteredDomain]
+	_, own := limits[budget.CertificatesPerRegisteredDomainPerAccount]
+	if !s.CA.ARI && (shared || own) {
+		interval = min(interval, setMemory-48*time.Hour)
+	}
+	return interval
+}
+
 // End is the moment at which the simulation stops.
 func (s Scenario) End() time.Time { return s.Start.Add(s.Duration) }

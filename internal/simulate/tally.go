@@ -231,9 +231,5 @@ func (t *tally) rhythm(fleet int) {
 		}
 	}
 	s.Mean = float64(s.Issued) / t.scenario.Duration.Hours()
-	interval := life - life/3
-	if life < 10*24*time.Hour {
-		interval = life / 2
-	}
-	s.SteadyMean = float64(fleet) / interval.Hours()
+	s.SteadyMean = float64(fleet) / t.scenario.interval().Hours()
 }

@@ -93,14 +93,14 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	if !ok {
 		deadline = w.Now().Add(15 * time.Minute)
 	}
-	fence, err := w.Lease.AcquireWorker(ctx, w.Shard, owner, w.Now(), deadline.Add(LeaseMargin))
+	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
+	defer cancel()
+	fence, err := w.Lease.AcquireWorker(work, w.Shard, owner, w.Now(), deadline.Add(LeaseMargin))
 	if err != nil {
 		return w.handBack(deliveries, err)
 	}
 	var pace time.Duration
 	defer func() { w.releaseWorker(ctx, owner, fence, pace) }()
-	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
-	defer cancel()
 	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
 	began := w.Now()
 	results := b.run(ctx, deliveries)
@@ -129,7 +129,7 @@ func (w *Worker) margin(deadline time.Time) time.Duration {
 
 // handBack answers all deliveries where the worker's lease can't be had.
 func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
-	again, why := time.Minute, reason.StorageFailed
+	again, why := time.Minute, asFailure(err).Reason
 	var held *Held
 	if errors.As(err, &held) {
 		again, why = min(max(held.Until.Sub(w.Now()), time.Second), SoonEnough), reason.InProgress
@@ -171,7 +171,7 @@ func (r *run) one(ctx context.Context) Result {
 	if r.work.Err() != nil {
 		return Result{Again: time.Second, Reason: reason.Deadline}
 	}
-	if err := r.load(ctx); err != nil {
+	if err := r.load(r.work); err != nil {
 		return r.unloaded(err)
 	}
 	r.asked = r.job.wish() != nil
@@ -180,9 +180,9 @@ func (r *run) one(ctx context.Context) Result {
 	case a.Do:
 		r.job.Reason = a.Why
 	case r.cert.Status.Issuance == "" || a.Reason == reason.Backoff:
-		return r.declined(ctx, a)
+		return r.declined(r.work, a)
 	}
-	err := r.claim(ctx)
+	err := r.claim(r.work)
 	if err == nil {
 		err = r.issue()
 	}

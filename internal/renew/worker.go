@@ -142,13 +142,22 @@ func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
 	return results
 }
 
-// releaseWorker gives the lease back also when the invocation's own context is over.
+// releaseWorker gives the lease back also when the invocation's own context is over, and tries twice: left alone, the lease would keep everybody
+// out until 30 s after a deadline that may be far away.
 func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64, pace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if err := w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence, pace); err != nil {
+	err := w.release(ctx, owner, fence, pace)
+	if err != nil {
+		err = w.release(ctx, owner, fence, pace)
+	}
+	if err != nil {
 		w.Log.Warn("releasing the worker's lease; it ends by itself", "cause", err.Error())
 	}
+}
+
+func (w *Worker) release(ctx context.Context, owner string, fence int64, pace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
+	defer cancel()
+	return w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence, pace)
 }
 
 // run is one job in one invocation.

@@ -95,7 +95,7 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	}
 	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
 	defer cancel()
-	fence, err := w.Lease.AcquireWorker(work, w.Shard, owner, w.Now(), deadline.Add(LeaseMargin))
+	fence, err := w.acquire(work, owner, deadline.Add(LeaseMargin))
 	if err != nil {
 		return w.handBack(deliveries, err)
 	}
@@ -142,6 +142,30 @@ func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
 	return results
 }
 
+// acquire takes the worker's lease. Where it isn't known whether it was taken it asks again, which gives an owner what he has, and gives it back if
+// there is no time left to use it: a lease that its owner doesn't know of keeps everybody out until its end.
+func (w *Worker) acquire(work context.Context, owner string, until time.Time) (fence int64, err error) {
+	fence, err = w.Lease.AcquireWorker(work, w.Shard, owner, w.Now(), until)
+	var held *Held
+	if err == nil || errors.As(err, &held) {
+		return fence, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), leaseTimeout)
+	defer cancel()
+	fence, again := w.Lease.AcquireWorker(ctx, w.Shard, owner, w.Now(), until)
+	if again != nil {
+		return 0, err
+	}
+	if work.Err() != nil {
+		w.releaseWorker(work, owner, fence, 0)
+		return 0, err
+	}
+	return fence, nil
+}
+
+// leaseTimeout bounds a call about the worker's lease beyond the working time: two of them fit into its margin.
+const leaseTimeout = 4 * time.Second
+
 // releaseWorker gives the lease back also when the invocation's own context is over, and tries twice: left alone, the lease would keep everybody
 // out until 30 s after a deadline that may be far away.
 func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64, pace time.Duration) {
@@ -155,7 +179,7 @@ func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64, p
 }
 
 func (w *Worker) release(ctx context.Context, owner string, fence int64, pace time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
 	defer cancel()
 	return w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence, pace)
 }

@@ -103,7 +103,9 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	defer func() { w.releaseWorker(ctx, owner, fence, pace) }()
 	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
 	began := w.Now()
-	results := b.run(ctx, deliveries)
+	closing, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)/3)) // the rest is for handing back
+	defer cancel()
+	results := b.run(closing, deliveries)
 	pace = w.pace(results, w.Now().Sub(began))
 	return results
 }
@@ -164,7 +166,7 @@ func (w *Worker) acquire(work context.Context, owner string, until time.Time) (f
 }
 
 // leaseTimeout bounds a call about the worker's lease beyond the working time: two of them fit into its margin.
-const leaseTimeout = 4 * time.Second
+const leaseTimeout = 3 * time.Second
 
 // releaseWorker gives the lease back also when the invocation's own context is over, and tries twice: left alone, the lease would keep everybody
 // out until 30 s after a deadline that may be far away.

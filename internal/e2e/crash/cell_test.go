@@ -32,7 +32,8 @@ var cells atomic.Int64
 type cell struct {
 	*witness.Neighbour
 	t      *testing.T
-	reuse  bool // the CA hands out pending orders again
+	reuse  bool          // the CA hands out pending orders again
+	short  time.Duration // of an invocation in which a call stalls
 	wire   *wire
 	queue  *mailman
 	zone   string
@@ -54,7 +55,7 @@ func newCell(t *testing.T, o ca.Endpoint, fleet []witness.Entry) *cell {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cell{Neighbour: n, t: t, reuse: o.OrderReuse, wire: newWire(n), queue: &mailman{Client: n.SQS, receipts: map[string]string{}}}
+	c := &cell{Neighbour: n, t: t, reuse: o.OrderReuse, short: short, wire: newWire(n), queue: &mailman{Client: n.SQS, receipts: map[string]string{}}}
 	t.Cleanup(func() {
 		c.wire.end()
 		if err := n.End(); err != nil {
@@ -173,11 +174,12 @@ func (c *cell) disturb(aim call, f fate) {
 	}
 	c.send(times)
 	if f == stalled {
-		c.setTimeout(short)
+		c.setTimeout(c.short)
 		defer c.setTimeout(timeout)
 	}
 	b := c.deliver(c.Renew)
 	c.wire.release()
+	c.wire.others.Wait()
 	c.note("%s %s", aim, f)
 	if f != untouched && !c.wire.wasHit() {
 		c.t.Fatalf("the call was never made; these were: %v", c.wire.seen())
@@ -221,7 +223,7 @@ func (c *cell) leases(f fate) {
 	c.t.Helper()
 	given := timeout
 	if f == stalled {
-		given = short
+		given = c.short
 	}
 	latest := time.Now().Add(given + renew.LeaseMargin)
 	if until := c.LeaseEnds(c.t); until.After(latest) {

@@ -14,7 +14,7 @@ import (
 func TestAnOrderWhoseAuthorizationsLapsedMeanwhileIsReplacedKnowingly(t *testing.T) {
 	t.Parallel()
 	first, _ := ofOne(t)
-	from, to := slices.Index(first, call{newOrder, 1}), slices.Index(first, call{"acme POST finalize", 1})
+	from, to := slices.Index(first, call{newOrder, 1}), slices.Index(first, call{finalize, 1})
 	if from < 0 || to < from {
 		t.Fatalf("no way from an order to its end is in %v", first)
 	}

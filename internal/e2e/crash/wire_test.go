@@ -19,7 +19,14 @@ type call struct {
 
 func (c call) String() string { return fmt.Sprintf("%s #%d", c.name, c.n) }
 
-const newOrder = "acme POST new-order"
+// The calls that tests look for by their names.
+const (
+	newOrder  = "acme POST new-order"
+	challenge = "acme POST challenge"
+	finalize  = "acme POST finalize"
+	keyRead   = "secretsmanager:GetSecretValue"
+	handBack  = "sqs:ChangeMessageVisibility"
+)
 
 // fate is what becomes of a call.
 type fate int
@@ -56,8 +63,10 @@ type wire struct {
 	hit       bool
 	aws, acme int // number of the call that was hit, where the cloud or the CA counts it
 	over      chan struct{}
+	ailing    bool // Secrets Manager doesn't answer any more, once the CA was told to look
 	meanwhile func()
-	hidden    int // messages that the worker asked the queue to hide
+	others    sync.WaitGroup // what is done meanwhile; whoever made the call may have given it up
+	hidden    int            // messages that the worker asked the queue to hide
 }
 
 func newWire(n *witness.Neighbour) *wire {
@@ -73,6 +82,18 @@ func (w *wire) reset(aim call, f fate) {
 	defer w.mu.Unlock()
 	w.counts, w.calls, w.aim, w.fate, w.hit, w.aws, w.acme, w.hidden = map[string]int{}, nil, aim, f, false, 0, 0, 0
 	w.over = make(chan struct{})
+}
+
+// ail has Secrets Manager answer nothing once the CA was told to look at a value, until it is told otherwise.
+func (w *wire) ail(so bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ailing = so
+}
+
+// ails says whether a call is one that isn't answered.
+func (w *wire) ails(c emulator.Call) bool {
+	return w.ailing && c.Name() == keyRead && w.counts[challenge] > 0
 }
 
 // count gives a call its number, and says whether it is the one that was aimed at.
@@ -95,16 +116,19 @@ func (w *wire) beforeAWS(c emulator.Call) emulator.Verdict {
 	w.hide(c)
 	if c.Attempt > 1 {
 		defer w.mu.Unlock()
-		if w.hit && w.fate == failedDone && c.Name() == w.aim.name && !slices.Contains(w.calls, call{w.aim.name, w.aim.n + 1}) {
+		if w.ails(c) || w.hit && w.fate == failedDone && c.Name() == w.aim.name && !slices.Contains(w.calls, call{w.aim.name, w.aim.n + 1}) {
 			return emulator.Unavailable
 		}
 		return emulator.Pass
 	}
-	aimed := w.count(c.Name())
+	aimed, ails := w.count(c.Name()), w.ails(c)
 	if aimed {
 		w.aws = c.Seq
 	}
 	w.mu.Unlock()
+	if ails {
+		return emulator.Unavailable
+	}
 	if !aimed {
 		return emulator.Pass
 	}
@@ -117,15 +141,21 @@ func (w *wire) beforeAWS(c emulator.Call) emulator.Verdict {
 	case failedDone:
 		return emulator.FailAfter
 	case twoWorkers:
-		w.meanwhile()
+		w.interrupt()
 	}
 	return emulator.Pass
+}
+
+func (w *wire) interrupt() {
+	w.others.Add(1)
+	defer w.others.Done()
+	w.meanwhile()
 }
 
 // hide notes that the worker hides a message for a time of its own.
 func (w *wire) hide(c emulator.Call) {
 	var in struct{ VisibilityTimeout *int }
-	if c.Name() == "sqs:ChangeMessageVisibility" && json.Unmarshal(c.Body, &in) == nil && in.VisibilityTimeout != nil && *in.VisibilityTimeout > 0 {
+	if c.Name() == handBack && json.Unmarshal(c.Body, &in) == nil && in.VisibilityTimeout != nil && *in.VisibilityTimeout > 0 {
 		w.hidden++
 	}
 }
@@ -157,7 +187,7 @@ func (w *wire) beforeACME(r ca.Request) ca.Verdict {
 		w.of.Kill()
 		return ca.Cut()
 	case aimed && w.fate == twoWorkers:
-		w.meanwhile()
+		w.interrupt()
 	}
 	return ca.Pass()
 }

@@ -85,6 +85,12 @@ func (r *run) dropKey(ctx context.Context) error {
 	if err := r.Keys.DropKey(ctx, r.iss); err != nil {
 		return fmt.Errorf("dropping the staged key: %w", err)
 	}
+	for _, o := range r.iss.Orphans {
+		if err := r.Keys.DropKey(ctx, Issuance{Certificate: o.Certificate, ID: o.ID}); err != nil {
+			return fmt.Errorf("dropping the key that an issuance of %s left: %w", o.Certificate, err)
+		}
+	}
+	r.iss.Orphans = nil
 	return nil
 }
 
@@ -150,13 +156,15 @@ func (r *run) suspend(ctx context.Context, o outcome) error {
 	if err := within(ctx, tidyTimeout, r.unpublish); err != nil {
 		r.log.Warn("the values stay until the next attempt", "cause", err.Error())
 	}
+	dropped := true
 	if !r.iss.Finalized || o.orderDead {
 		if err := within(ctx, settleTimeout, r.dropKey); err != nil {
 			r.log.Warn("the staged key stays until the next attempt", "cause", err.Error())
+			dropped = false
 		}
 		r.iss.Hold = time.Time{}
 	}
-	if (r.iss.OrderURL == "" || o.orderDead) && len(r.iss.Records) == 0 {
+	if (r.iss.OrderURL == "" || o.orderDead) && len(r.iss.Records) == 0 && dropped {
 		return within(ctx, settleTimeout, func(ctx context.Context) error {
 			return r.fresh(ctx, func() error { return r.close(ctx, r.withStatus(o)) })
 		})

@@ -13,21 +13,21 @@ import (
 func TestABatchThatDoesNotFitItsInvocationIsFinishedByLaterOnesWithTheSameOrders(t *testing.T) {
 	t.Parallel()
 	var fleet []witness.Entry
-	for n := range 5 {
+	for n := range 8 {
 		fleet = append(fleet, witness.Entry{Name: fmt.Sprintf("slow-%d", n), Domains: []string{fmt.Sprintf("slow-%d", n)}, KeyType: "ec256"})
 	}
 	c := newCell(t, ca.Endpoint{}, fleet)
-	fast := c.CA.OnBefore(func(r ca.Request) ca.Verdict {
+	quicken := c.CA.OnBefore(func(r ca.Request) ca.Verdict {
 		if ca.SameEndpoint(r.URL, c.Directory) {
-			time.Sleep(300 * time.Millisecond)
+			time.Sleep(500 * time.Millisecond)
 		}
 		return ca.Pass()
 	})
-	defer fast()
 	before := c.past()
 	c.setTimeout(short)
 	c.send(1)
 	b := c.deliver(c.Renew)
+	quicken()
 	if b.Result.FunctionError != "" {
 		t.Fatalf("the invocation ended with %s: %s", b.Result.FunctionError, b.Result.Payload)
 	}

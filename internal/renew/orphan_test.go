@@ -1,0 +1,45 @@
+package renew_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// Nothing is known of an order, so another certificate of the same names need not wait for it; and the first one's key is nobody's then.
+func TestTheKeyOfAnIssuanceWhoseEntryAnotherCertificateTookIsNotLeftBehind(t *testing.T) {
+	for _, f := range []fate{killBefore, killAfter} {
+		w := newWorld(t)
+		w.want(t, "ec", "a.example")
+		w.want(t, "rsa", "a.example")
+		w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "NewOrder"), f
+		w.deliver("one", scheduled("ec"))
+		w.dead, w.at = false, 0
+		w.pass(20 * time.Minute)
+		if len(w.keys) != 1 {
+			t.Fatalf("%d keys are staged", len(w.keys))
+		}
+		w.untilIssued(t, "rsa")
+		w.untilIssued(t, "ec")
+		w.leftOver(t)
+	}
+}
+
+func TestAKeyThatCannotBeDroppedAfterAFailureIsDroppedLater(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "NewOrder"), failed
+	w.broken["DropKey"] = renew.Fail(renew.Later, reason.StorageFailed, errors.New("not today"))
+	w.deliver("one", scheduled("www"))
+	delete(w.broken, "DropKey")
+	w.at = 0
+	w.pass(time.Minute)
+	w.untilIssued(t, "www")
+	w.clean(t, "www")
+	if len(w.ca.orders) != 1 {
+		t.Errorf("%d orders", len(w.ca.orders))
+	}
+}

@@ -164,7 +164,11 @@ func (r *run) suspend(ctx context.Context, o outcome) error {
 		}
 		r.iss.Hold = time.Time{}
 	}
-	if (r.iss.OrderURL == "" || o.orderDead) && len(r.iss.Records) == 0 && dropped {
+	if o.orderDead { // looked at again it would be refused, and counted, once more
+		r.iss.OrderURL, r.iss.Sent, r.iss.Finalized, r.iss.IssuedAt = "", false, false, time.Time{}
+		r.iss.Attempt, r.iss.Paid = 0, nil
+	}
+	if r.iss.OrderURL == "" && len(r.iss.Records) == 0 && dropped {
 		return within(ctx, settleTimeout, func(ctx context.Context) error {
 			return r.fresh(ctx, func() error { return r.close(ctx, r.withStatus(o)) })
 		})

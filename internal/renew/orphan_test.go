@@ -43,3 +43,22 @@ func TestAKeyThatCannotBeDroppedAfterAFailureIsDroppedLater(t *testing.T) {
 		t.Errorf("%d orders", len(w.ca.orders))
 	}
 }
+
+// What can't be tidied up keeps the issuance open, but not its order: that one was refused, and has been counted.
+func TestAnOrderThatWasRefusedIsNotResumedWhereItsValuesStay(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	undo := w.spoil("Publish")
+	w.broken["Remove"] = renew.Fail(renew.Later, reason.DNSWriteFailed, errors.New("not today"))
+	w.deliver("one", scheduled("www"))
+	if s := w.certificate(t, "www").Status; s.Reason != reason.ValidationFailed || s.Failures != 1 || s.Issuance == "" {
+		t.Fatalf("%+v", s)
+	}
+	undo()
+	delete(w.broken, "Remove")
+	w.pass(time.Minute)
+	if r := w.deliver("two", scheduled("www"))[0]; !r.Issued || len(w.ca.orders) != 2 {
+		t.Errorf("%+v, %d orders: %+v", r, len(w.ca.orders), w.certificate(t, "www").Status)
+	}
+	w.clean(t, "www")
+}

@@ -45,5 +45,5 @@ func TestABatchThatDoesNotFitItsInvocationIsFinishedByLaterOnesWithTheSameOrders
 		t.Error("nothing was begun, so nothing can be continued")
 	}
 	c.setTimeout(timeout)
-	c.finish(before, false)
+	c.finish(before, 0)
 }

@@ -34,7 +34,7 @@ func TestWhateverBecomesOfAnyCallThatHandsAFailedJobBackTheNextDeliveryFinishesT
 				c := newCell(t, ca.Endpoint{}, single)
 				before := c.past()
 				failing(t, c, aim, f)
-				c.finish(before, false)
+				c.finish(before, 0)
 			}})
 		}
 	}

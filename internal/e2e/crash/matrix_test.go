@@ -54,10 +54,15 @@ func ofOne(t *testing.T) (first, renewal []call) {
 	return once.first, once.renewal
 }
 
-// loses says whether a call that meets a fate loses the URL of a new order: its answer, or that it was written down.
-func loses(calls []call, aim call, f fate) bool {
-	i := slices.Index(calls, aim)
-	return aim.name == newOrder || f == killedBefore && i > 0 && calls[i-1].name == newOrder
+// loses says which newOrder's answer is lost with a call that meets a fate, or that it was written down; 0 for none.
+func loses(calls []call, aim call, f fate) int {
+	if aim.name == newOrder {
+		return aim.n
+	}
+	if i := slices.Index(calls, aim); f == killedBefore && i > 0 && calls[i-1].name == newOrder {
+		return calls[i-1].n
+	}
+	return 0
 }
 
 // job is one cell of the matrix: the same fate for one call of the first issuance and one of the renewal.

@@ -40,9 +40,9 @@ func (c *cell) sharing(e witness.Entry) (n int) {
 	return n
 }
 
-// issue has all certificates issued with one call meeting a fate, and holds what must be so afterwards. lost says that the order's URL may have been
-// lost with the answer that told it.
-func (c *cell) issue(aim call, f fate, lost bool) {
+// issue has all certificates issued with one call meeting a fate, and holds what must be so afterwards. lost is the newOrder of which the answer may
+// have been lost, 0 for none.
+func (c *cell) issue(aim call, f fate, lost int) {
 	c.t.Helper()
 	before := c.past()
 	c.disturb(aim, f)
@@ -50,7 +50,7 @@ func (c *cell) issue(aim call, f fate, lost bool) {
 }
 
 // finish has everything that is left carried out, and holds what must be so afterwards.
-func (c *cell) finish(before past, lost bool) {
+func (c *cell) finish(before past, lost int) {
 	c.t.Helper()
 	c.settle(before.at)
 	for _, e := range c.fleet {
@@ -61,8 +61,9 @@ func (c *cell) finish(before past, lost bool) {
 }
 
 // atTheCA holds that there is one certificate for each that was wanted, and one order; two only where the answer that told of the first was lost,
-// and then one of them was never finalized.
-func (c *cell) atTheCA(e witness.Entry, before past, lost bool) {
+// and then one of them was never finalized. Where the CA hands pending orders out again there is no second one, but for two cases: an order of the
+// same names that is done hides it, and one for a renewal says what it replaces, which the next may not say again.
+func (c *cell) atTheCA(e witness.Entry, before past, lost int) {
 	c.t.Helper()
 	want := c.sharing(e)
 	var urls []string
@@ -77,7 +78,7 @@ func (c *cell) atTheCA(e witness.Entry, before past, lost bool) {
 		}
 	}
 	most := want
-	if lost && (!c.reuse || before.made[e.Name] > 0) { // of a renewal the CA says that it is replaced already, and an order that doesn't say so is another
+	if lost > 1 || lost == 1 && (!c.reuse || before.made[e.Name] > 0) {
 		most++
 	}
 	if len(urls) < want || len(urls) > most || valid != want {

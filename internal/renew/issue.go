@@ -67,7 +67,8 @@ func (r *run) obtain(ca CA) (Order, error) {
 	return r.obtainNew(ca)
 }
 
-// pursue carries the order whose URL is stored, or a new one. Where it can't be finished by anyone, and another may do better, the error is a goneError.
+// pursue carries the order whose URL is stored, or a new one. Where it can't be finished by anyone, and another may do better, the error is a
+// goneError.
 func (r *run) pursue(ca CA) (Order, error) {
 	if r.iss.OrderURL == "" {
 		order, err := r.obtainNew(ca)

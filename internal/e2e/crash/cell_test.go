@@ -21,7 +21,7 @@ import (
 
 const (
 	timeout = 30 * time.Second // of an invocation
-	short   = 20 * time.Second // of one that a call stalls in
+	short   = 15 * time.Second // of one that a call stalls in
 
 	rounds = 6 // deliveries after which an issuance must have come to its end
 )

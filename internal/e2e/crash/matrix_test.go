@@ -11,7 +11,7 @@ import (
 )
 
 // lanes are for the cells at a time, of all tests: an issuance mostly waits, for the DNS and for the CA.
-var lanes = make(chan struct{}, 16)
+var lanes = make(chan struct{}, 12)
 
 // discover watches undisturbed issuances, and lists the calls that all of them make: of a first one, and of a renewal.
 func discover(t *testing.T, o ca.Endpoint, fleet []witness.Entry) (first, renewal []call) {

@@ -65,7 +65,7 @@ bench: $(PYTHON) ## Measure what docs/benchmarks.md promises (BENCH="decide tick
 	@LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) scripts/bench $(BENCH)
 
 .PHONY: crash
-crash: lab ## The whole crash matrix: each outside call of the worker meets each fate (a quarter of an hour; make test has a part)
+crash: lab ## The whole crash matrix: each outside call of the worker meets each fate (twenty minutes on two cores; make test has a part)
 	@CRASH=all LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) go test -count=1 -timeout 60m ./internal/e2e/crash
 
 .PHONY: clean

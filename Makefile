@@ -64,6 +64,10 @@ fuzz: ## Fuzz everything that is parsed, 20 s each
 bench: $(PYTHON) ## Measure what docs/benchmarks.md promises (BENCH="decide tick": only these; BENCH=-w: into the page, too)
 	@LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) scripts/bench $(BENCH)
 
+.PHONY: crash
+crash: lab ## The whole crash matrix: each outside call of the worker meets each fate (twenty minutes on two cores; make test has a part)
+	@CRASH=all LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) go test -count=1 -timeout 60m ./internal/e2e/crash
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf bin dist $(CACHE)

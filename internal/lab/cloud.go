@@ -27,10 +27,10 @@ import (
 	"github.com/certpace/certpace/internal/lab/nameserver"
 )
 
-// The names of what the lab creates.
+// home is the name of the lab's own deployment, and with what its secrets' names begin.
 const (
-	Table  = "certpace-lab"
-	Prefix = "certpace/"
+	home       = "certpace-lab"
+	homePrefix = "certpace/"
 )
 
 // Options describe a lab. Binaries is required; the zero value of everything else has a default.
@@ -62,9 +62,14 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Cloud is a running lab.
+// Cloud is a running lab: a cloud, and one deployment in it. Beside makes another deployment in the same cloud.
 type Cloud struct {
 	Options
+	TableName    string
+	SecretPrefix string
+	Directory    string // of the CA, as this deployment reaches it
+	AccessKey    string // by its id: who signed a call to AWS
+
 	AWS   *emulator.Emulator
 	DNS   *nameserver.Server
 	CA    *ca.CA
@@ -80,29 +85,38 @@ type Cloud struct {
 	QueueURL, DeadURL, EventsURL string
 	queueARN                     string
 
-	transcript transcript
+	name       string // of the deployment, in the names of what it has in AWS
+	bus        string
+	transcript *transcript
 	closers    []func() error
 }
 
 // Start builds the cloud and both functions, cold. It outlives ctx, which only bounds the start; Close ends it.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
-	c := &Cloud{Options: o.withDefaults()}
-	c.transcript.also = o.Log
-	for _, step := range []struct {
-		doing string
-		do    func(context.Context) error
-	}{
+	c := &Cloud{Options: o.withDefaults(), TableName: home, SecretPrefix: homePrefix, name: home, bus: "default", transcript: &transcript{also: o.Log}}
+	return c, c.begin(ctx, []step{
 		{"starting the AWS emulator", c.startAWS},
 		{"starting the name server", c.startDNS},
 		{"starting the CA", c.startCA},
 		{"creating table, queues and bus", c.createResources},
 		{"starting the functions", c.startFunctions},
-	} {
-		if err := step.do(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", step.doing, err), c.Close())
+	})
+}
+
+// step is one of those that start something.
+type step struct {
+	doing string
+	do    func(context.Context) error
+}
+
+// begin takes the steps. Where one fails, nothing is left of those before it.
+func (c *Cloud) begin(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if err := s.do(ctx); err != nil {
+			return errors.Join(fmt.Errorf("%s: %w", s.doing, err), c.Close())
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // Close ends everything, the last started first. Nothing is left: no process, no port, no file.
@@ -116,11 +130,12 @@ func (c *Cloud) Close() error {
 }
 
 func (c *Cloud) startAWS(ctx context.Context) (err error) {
-	c.AWS, err = emulator.Start(ctx, emulator.Options{Python: c.Python, DNSDelay: c.DNSDelay, Log: &c.transcript})
+	c.AWS, err = emulator.Start(ctx, emulator.Options{Python: c.Python, DNSDelay: c.DNSDelay, Log: c.transcript})
 	if err != nil {
 		return err
 	}
 	c.closers = append(c.closers, c.AWS.Close)
+	c.AccessKey = emulator.AccessKey
 	cfg := c.AWS.Config()
 	c.DynamoDB, c.SQS, c.Secrets = dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg), secretsmanager.NewFromConfig(cfg)
 	c.Route53, c.Events = route53.NewFromConfig(cfg), eventbridge.NewFromConfig(cfg)
@@ -128,7 +143,7 @@ func (c *Cloud) startAWS(ctx context.Context) (err error) {
 }
 
 func (c *Cloud) startDNS(ctx context.Context) (err error) {
-	c.DNS, err = nameserver.Start(ctx, nameserver.Options{Source: c.AWS, Log: &c.transcript})
+	c.DNS, err = nameserver.Start(ctx, nameserver.Options{Source: c.AWS, Log: c.transcript})
 	if err == nil {
 		c.closers = append(c.closers, c.DNS.Close)
 	}
@@ -136,8 +151,9 @@ func (c *Cloud) startDNS(ctx context.Context) (err error) {
 }
 
 func (c *Cloud) startCA(context.Context) (err error) {
-	c.CA, err = ca.Start(context.Background(), ca.Options{Resolver: c.DNS.Addr(), NonceReject: c.NonceReject, OrderReuse: c.OrderReuse, Log: &c.transcript})
+	c.CA, err = ca.Start(context.Background(), ca.Options{Resolver: c.DNS.Addr(), NonceReject: c.NonceReject, OrderReuse: c.OrderReuse, Log: c.transcript})
 	if err == nil {
+		c.Directory = c.CA.DirectoryURL()
 		c.closers = append(c.closers, func() error { c.CA.Close(); return nil })
 	}
 	return err

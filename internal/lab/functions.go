@@ -18,8 +18,9 @@ import (
 // Env is the environment of both functions, and of the command line.
 func (c *Cloud) Env() []string {
 	return append(c.AWS.Env(),
-		"CERTPACE_TABLE="+Table, "CERTPACE_QUEUE_URL="+c.QueueURL, "CERTPACE_SECRET_PREFIX="+Prefix,
-		"CERTPACE_ACME_DIRECTORY="+c.CA.DirectoryURL(), "CERTPACE_ACME_CA_BUNDLE="+string(c.CA.TLSRootPEM()),
+		"AWS_ACCESS_KEY_ID="+c.AccessKey, "CERTPACE_EVENT_BUS="+c.bus,
+		"CERTPACE_TABLE="+c.TableName, "CERTPACE_QUEUE_URL="+c.QueueURL, "CERTPACE_SECRET_PREFIX="+c.SecretPrefix,
+		"CERTPACE_ACME_DIRECTORY="+c.Directory, "CERTPACE_ACME_CA_BUNDLE="+string(c.CA.TLSRootPEM()),
 		"CERTPACE_ACME_RATE="+strconv.FormatFloat(c.ACMERate, 'f', -1, 64), "CERTPACE_DNS_RESOLVERS="+c.DNS.Addr(),
 	)
 }
@@ -34,7 +35,7 @@ func (c *Cloud) startFunctions(ctx context.Context) (err error) {
 
 func (c *Cloud) function(_ context.Context, name string, timeout time.Duration) (*lambda.Function, error) {
 	f, err := lambda.StartFunction(context.Background(), lambda.FunctionOptions{
-		Name: "certpace-lab-" + name, Bootstrap: filepath.Join(c.Binaries, name, "bootstrap"), Env: c.Env(), Timeout: timeout, MemoryMB: 256, Log: &c.transcript,
+		Name: c.name + "-" + name, Bootstrap: filepath.Join(c.Binaries, name, "bootstrap"), Env: c.Env(), Timeout: timeout, MemoryMB: 256, Log: c.transcript,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting function %s: %w", name, err)
@@ -54,6 +55,12 @@ func (c *Cloud) StartMapping(onBatch func(lambda.Batch)) (stop func(), err error
 	once := sync.OnceFunc(m.Close)
 	c.closers = append(c.closers, func() error { once(); return nil })
 	return once, nil
+}
+
+// Deliver gives the worker one batch of at most size messages, as the mapping would. some is false where nothing was on the
+// queue.
+func (c *Cloud) Deliver(ctx context.Context, worker *lambda.Function, queue lambda.Queue, size int) (b lambda.Batch, some bool, err error) {
+	return lambda.Once(ctx, lambda.MappingOptions{Queue: queue, QueueURL: c.QueueURL, QueueARN: c.queueARN, Function: worker, BatchSize: size})
 }
 
 // StartSchedule ticks the planner, at once and then every tick. onResult may be nil.
@@ -101,7 +108,7 @@ func (c *Cloud) CLI(ctx context.Context, stdin string, args ...string) (Command,
 		return Command{}, fmt.Errorf("running certpace: %w", err)
 	}
 	// What a person saw belongs to the record of what was printed.
-	fmt.Fprintf(&c.transcript, "certpace %v\n%s%s", args, out.Bytes(), errs.Bytes())
+	fmt.Fprintf(c.transcript, "certpace %v\n%s%s", args, out.Bytes(), errs.Bytes())
 	return Command{Stdout: out.String(), Stderr: errs.String(), Code: cmd.ProcessState.ExitCode()}, nil
 }
 

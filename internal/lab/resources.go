@@ -23,10 +23,10 @@ import (
 const receives = 20
 
 func (c *Cloud) createResources(ctx context.Context) error {
-	if _, err := c.DynamoDB.CreateTable(ctx, store.Schema(Table)); err != nil {
+	if _, err := c.DynamoDB.CreateTable(ctx, store.Schema(c.TableName)); err != nil {
 		return fmt.Errorf("creating the table: %w", err)
 	}
-	ttl := &dynamodb.UpdateTimeToLiveInput{TableName: aws.String(Table), TimeToLiveSpecification: &dynamotypes.TimeToLiveSpecification{
+	ttl := &dynamodb.UpdateTimeToLiveInput{TableName: &c.TableName, TimeToLiveSpecification: &dynamotypes.TimeToLiveSpecification{
 		AttributeName: aws.String(store.TTLAttribute), Enabled: aws.Bool(true),
 	}}
 	if _, err := c.DynamoDB.UpdateTimeToLive(ctx, ttl); err != nil {
@@ -34,20 +34,20 @@ func (c *Cloud) createResources(ctx context.Context) error {
 	}
 	var err error
 	var deadARN, eventsARN string
-	if c.DeadURL, deadARN, err = c.queue(ctx, "certpace-lab-jobs-0-dead", nil); err != nil {
+	if c.DeadURL, deadARN, err = c.queue(ctx, c.name+"-jobs-0-dead", nil); err != nil {
 		return err
 	}
 	redrive, err := json.Marshal(map[string]any{"deadLetterTargetArn": deadARN, "maxReceiveCount": receives})
 	if err != nil {
 		return err
 	}
-	c.QueueURL, c.queueARN, err = c.queue(ctx, "certpace-lab-jobs-0", map[string]string{
+	c.QueueURL, c.queueARN, err = c.queue(ctx, c.name+"-jobs-0", map[string]string{
 		"VisibilityTimeout": strconv.Itoa(int(c.Visibility / time.Second)), "RedrivePolicy": string(redrive),
 	})
 	if err != nil {
 		return err
 	}
-	if c.EventsURL, eventsARN, err = c.queue(ctx, "certpace-lab-events", nil); err != nil {
+	if c.EventsURL, eventsARN, err = c.queue(ctx, c.name+"-events", nil); err != nil {
 		return err
 	}
 	return c.subscribe(ctx, eventsARN)
@@ -69,12 +69,12 @@ func (c *Cloud) queue(ctx context.Context, name string, attributes map[string]st
 
 // subscribe sends every event of certpace's to a queue, as an operator's rule would.
 func (c *Cloud) subscribe(ctx context.Context, arn string) error {
-	rule := aws.String("certpace-lab")
+	rule := &c.name
 	pattern := aws.String(`{"source":["` + event.Source + `"]}`)
-	if _, err := c.Events.PutRule(ctx, &eventbridge.PutRuleInput{Name: rule, EventPattern: pattern}); err != nil {
+	if _, err := c.Events.PutRule(ctx, &eventbridge.PutRuleInput{Name: rule, EventPattern: pattern, EventBusName: &c.bus}); err != nil {
 		return fmt.Errorf("creating the rule for events: %w", err)
 	}
-	put, err := c.Events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: rule, Targets: []eventtypes.Target{{Id: aws.String("queue"), Arn: aws.String(arn)}}})
+	put, err := c.Events.PutTargets(ctx, &eventbridge.PutTargetsInput{Rule: rule, EventBusName: &c.bus, Targets: []eventtypes.Target{{Id: aws.String("queue"), Arn: aws.String(arn)}}})
 	if err != nil || put.FailedEntryCount > 0 {
 		return fmt.Errorf("sending events to a queue: %d targets refused: %w", put.FailedEntryCount, err)
 	}

@@ -33,7 +33,8 @@ func (c *Cloud) Point(ctx context.Context, zoneID, name, target string) error {
 	return nil
 }
 
-// ChallengeValues lists every TXT record set under a _acme-challenge name, or under one that such a name is delegated to.
+// ChallengeValues lists every TXT record set under a _acme-challenge name, or under one that such a name is delegated to, in all zones of the
+// cloud.
 func (c *Cloud) ChallengeValues(ctx context.Context) ([]string, error) {
 	zones, err := c.Route53.ListHostedZones(ctx, &route53.ListHostedZonesInput{})
 	if err != nil {
@@ -41,14 +42,24 @@ func (c *Cloud) ChallengeValues(ctx context.Context) ([]string, error) {
 	}
 	var found []string
 	for _, z := range zones.HostedZones {
-		sets, err := c.Route53.ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{HostedZoneId: z.Id})
+		values, err := c.ValuesIn(ctx, *z.Id)
 		if err != nil {
-			return nil, fmt.Errorf("listing the records of %s: %w", *z.Name, err)
+			return nil, err
 		}
-		for _, s := range sets.ResourceRecordSets {
-			if s.Type == types.RRTypeTxt {
-				found = append(found, *s.Name)
-			}
+		found = append(found, values...)
+	}
+	return found, nil
+}
+
+// ValuesIn lists every TXT record set of a zone.
+func (c *Cloud) ValuesIn(ctx context.Context, zoneID string) (found []string, err error) {
+	sets, err := c.Route53.ListResourceRecordSets(ctx, &route53.ListResourceRecordSetsInput{HostedZoneId: &zoneID})
+	if err != nil {
+		return nil, fmt.Errorf("listing the records of zone %s: %w", zoneID, err)
+	}
+	for _, s := range sets.ResourceRecordSets {
+		if s.Type == types.RRTypeTxt {
+			found = append(found, *s.Name)
 		}
 	}
 	return found, nil

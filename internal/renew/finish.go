@@ -85,6 +85,12 @@ func (r *run) dropKey(ctx context.Context) error {
 	if err := r.Keys.DropKey(ctx, r.iss); err != nil {
 		return fmt.Errorf("dropping the staged key: %w", err)
 	}
+	for _, o := range r.iss.Orphans {
+		if err := r.Keys.DropKey(ctx, Issuance{Certificate: o.Certificate, ID: o.ID}); err != nil {
+			return fmt.Errorf("dropping the key that an issuance of %s left: %w", o.Certificate, err)
+		}
+	}
+	r.iss.Orphans = nil
 	return nil
 }
 
@@ -107,7 +113,13 @@ func (r *run) subject(u *inventory.InUse) event.Subject {
 	return s
 }
 
-// settle answers the delivery and writes down where the certificate stands. ctx is the invocation's own: the working time may be over.
+// How long one act of settling may take: a call that hangs must leave time for those after it.
+const (
+	settleTimeout = 5 * time.Second
+	tidyTimeout   = 10 * time.Second // taking values out of the DNS
+)
+
+// settle answers the delivery and writes down where the certificate stands. ctx ends after the working time, which may be over.
 func (r *run) settle(ctx context.Context, err error) Result {
 	if err == nil {
 		r.log.Info("issued")
@@ -138,45 +150,65 @@ func (r *run) settle(ctx context.Context, err error) Result {
 // suspend lets go of a claimed issuance. What is needed to go on stays: the order's URL while it may still be finished, and the staged
 // key once finalize was sent. Everything else is taken away, and where nothing is left to go on with, the issuance is closed.
 func (r *run) suspend(ctx context.Context, o outcome) error {
-	ctx, cancel := context.WithTimeout(ctx, max(r.Margin, 10*time.Second))
-	defer cancel()
 	if o.keepAll {
 		return r.letGo(ctx, o)
 	}
-	if err := r.unpublish(ctx); err != nil {
+	if err := within(ctx, tidyTimeout, r.unpublish); err != nil {
 		r.log.Warn("the values stay until the next attempt", "cause", err.Error())
 	}
+	dropped := true
 	if !r.iss.Finalized || o.orderDead {
-		if err := r.dropKey(ctx); err != nil {
+		if err := within(ctx, settleTimeout, r.dropKey); err != nil {
 			r.log.Warn("the staged key stays until the next attempt", "cause", err.Error())
+			dropped = false
 		}
 		r.iss.Hold = time.Time{}
 	}
-	if (r.iss.OrderURL == "" || o.orderDead) && len(r.iss.Records) == 0 {
-		return r.fresh(ctx, func() error { return r.close(ctx, r.withStatus(o)) })
+	if o.orderDead { // looked at again it would be refused, and counted, once more
+		r.iss.OrderURL, r.iss.Sent, r.iss.Finalized, r.iss.IssuedAt = "", false, false, time.Time{}
+		r.iss.Attempt, r.iss.Paid = 0, nil
+	}
+	if r.iss.OrderURL == "" && len(r.iss.Records) == 0 && dropped {
+		return within(ctx, settleTimeout, func(ctx context.Context) error {
+			return r.fresh(ctx, func() error { return r.close(ctx, r.withStatus(o)) })
+		})
 	}
 	return r.letGo(ctx, o)
+}
+
+// within does something for which there is little time.
+func within(ctx context.Context, d time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return do(ctx)
 }
 
 // letGo ends the lease and keeps the issuance open.
 func (r *run) letGo(ctx context.Context, o outcome) error {
 	r.iss.Until = r.Now()
-	i, err := r.Issuances.Progress(ctx, r.iss)
+	err := within(ctx, settleTimeout, func(ctx context.Context) (err error) {
+		i, err := r.Issuances.Progress(ctx, r.iss)
+		if err == nil {
+			r.iss = i
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("letting go of the issuance of %s: %w", r.iss.Certificate, err)
 	}
-	r.iss = i
 	return r.note(ctx, o)
 }
 
 func (r *run) note(ctx context.Context, o outcome) error {
-	return r.fresh(ctx, func() error {
-		c, err := r.Certificates.SaveCertificate(ctx, r.withStatus(o))
-		if err != nil {
-			return fmt.Errorf("writing down the status of %s: %w", r.cert.Name, err)
-		}
-		r.cert = c
-		return nil
+	return within(ctx, settleTimeout, func(ctx context.Context) error {
+		return r.fresh(ctx, func() error {
+			c, err := r.Certificates.SaveCertificate(ctx, r.withStatus(o))
+			if err != nil {
+				return fmt.Errorf("writing down the status of %s: %w", r.cert.Name, err)
+			}
+			r.cert = c
+			return nil
+		})
 	})
 }
 
@@ -205,7 +237,8 @@ func (r *run) tell(ctx context.Context, o outcome) {
 	if !news {
 		return
 	}
-	if err := r.Bus.Publish(ctx, e); err != nil {
+	err := within(ctx, settleTimeout, func(ctx context.Context) error { return r.Bus.Publish(ctx, e) })
+	if err != nil {
 		r.log.Warn("telling the bus", "cause", err.Error())
 	}
 }

@@ -36,6 +36,7 @@ type Issuance struct {
 	Replaces string       // ARI identifier, empty for none
 	OrderURL string
 	Records  []Record // challenge values that are, or may be, in the DNS: persisted before they are written
+	Orphans  []Orphan // issuances in whose place this one is: their keys, where they are still staged, are to be dropped
 
 	Rehearsal string // the staging directory at which the issuance stands; empty: at the real one
 	Rehearsed bool   // the real CA is next, whatever the last attempt ended with
@@ -44,6 +45,12 @@ type Issuance struct {
 
 	IssuedAt time.Time        // when the order was first seen valid
 	Result   *inventory.InUse // what was promoted; only cleaning up is left
+}
+
+// Orphan is an issuance that nobody goes on with any more.
+type Orphan struct {
+	Certificate string `json:"certificate"`
+	ID          string `json:"id"`
 }
 
 // Job is the job as its message said it.

@@ -49,13 +49,10 @@ func (r *run) open() (CA, error) {
 }
 
 // obtain resumes the order whose URL is stored, or makes one, and carries it to valid. An order that ended without anybody being
-// told no, because it, or its authorizations, grew too old, is replaced by a new one, once.
+// told no, because it, or its authorizations, grew too old, is replaced by a new one, once. That can come of a new order too: the CA may hand out
+// one again that has little time left. The new one is paid for like any other: the CA gives nothing back.
 func (r *run) obtain(ca CA) (Order, error) {
-	if r.iss.OrderURL == "" {
-		return r.obtainNew(ca)
-	}
-	r.log.Info("resuming the order", "order", r.iss.OrderURL)
-	order, err := r.resume(ca)
+	order, err := r.pursue(ca)
 	if !gone(err) {
 		return order, err
 	}
@@ -68,6 +65,24 @@ func (r *run) obtain(ca CA) (Order, error) {
 		return Order{}, err
 	}
 	return r.obtainNew(ca)
+}
+
+// pursue carries the order whose URL is stored, or a new one. Where it can't be finished by anyone, and another may do better, the error is a
+// goneError.
+func (r *run) pursue(ca CA) (Order, error) {
+	if r.iss.OrderURL == "" {
+		order, err := r.obtainNew(ca)
+		if errors.Is(err, errLapsed) {
+			err = &goneError{err}
+		}
+		return order, err
+	}
+	r.log.Info("resuming the order", "order", r.iss.OrderURL)
+	order, err := r.resume(ca)
+	if unfinishable(err) {
+		err = &goneError{err}
+	}
+	return order, err
 }
 
 func (r *run) resume(ca CA) (Order, error) {
@@ -111,8 +126,18 @@ func (r *run) obtainNew(ca CA) (Order, error) {
 // errLapsed is an order that became invalid without a failed validation.
 var errLapsed = errors.New("the order or its authorizations lapsed")
 
-// gone says whether the stored order can't be finished by anyone.
+// goneError is the end of an order that another one may take the place of.
+type goneError struct{ error }
+
+func (g *goneError) Unwrap() error { return g.error }
+
 func gone(err error) bool {
+	var g *goneError
+	return errors.As(err, &g)
+}
+
+// unfinishable says whether the stored order can't be finished by anyone.
+func unfinishable(err error) bool {
 	var f *Failure
 	return errors.Is(err, errLapsed) || errors.Is(err, ErrNoKey) || errors.As(err, &f) && f.Kind == Never && f.Reason == reason.CARefused
 }

@@ -92,7 +92,7 @@ func asFailure(err error) *Failure {
 		return Fail(Later, reason.Deadline, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrLost), errors.Is(err, ErrConflict):
 		return Fail(Later, reason.Interrupted, err)
-	case errors.Is(err, ErrReplaced):
+	case errors.Is(err, ErrReplaced), errors.Is(err, errLapsed):
 		return Fail(Later, reason.CARefused, err)
 	default:
 		return Fail(Later, reason.StorageFailed, err)

@@ -93,17 +93,19 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	if !ok {
 		deadline = w.Now().Add(15 * time.Minute)
 	}
-	fence, err := w.Lease.AcquireWorker(ctx, w.Shard, owner, w.Now(), deadline.Add(LeaseMargin))
+	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
+	defer cancel()
+	fence, err := w.acquire(work, owner, deadline.Add(LeaseMargin))
 	if err != nil {
 		return w.handBack(deliveries, err)
 	}
 	var pace time.Duration
 	defer func() { w.releaseWorker(ctx, owner, fence, pace) }()
-	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
-	defer cancel()
 	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
 	began := w.Now()
-	results := b.run(ctx, deliveries)
+	closing, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)/3)) // the rest is for handing back
+	defer cancel()
+	results := b.run(closing, deliveries)
 	pace = w.pace(results, w.Now().Sub(began))
 	return results
 }
@@ -129,7 +131,7 @@ func (w *Worker) margin(deadline time.Time) time.Duration {
 
 // handBack answers all deliveries where the worker's lease can't be had.
 func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
-	again, why := time.Minute, reason.StorageFailed
+	again, why := time.Minute, asFailure(err).Reason
 	var held *Held
 	if errors.As(err, &held) {
 		again, why = min(max(held.Until.Sub(w.Now()), time.Second), SoonEnough), reason.InProgress
@@ -142,13 +144,46 @@ func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
 	return results
 }
 
-// releaseWorker gives the lease back also when the invocation's own context is over.
-func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64, pace time.Duration) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// acquire takes the worker's lease. Where it isn't known whether it was taken it asks again, which gives an owner what he has, and gives it back if
+// there is no time left to use it: a lease that its owner doesn't know of keeps everybody out until its end.
+func (w *Worker) acquire(work context.Context, owner string, until time.Time) (fence int64, err error) {
+	fence, err = w.Lease.AcquireWorker(work, w.Shard, owner, w.Now(), until)
+	var held *Held
+	if err == nil || errors.As(err, &held) {
+		return fence, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(work), leaseTimeout)
 	defer cancel()
-	if err := w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence, pace); err != nil {
+	fence, again := w.Lease.AcquireWorker(ctx, w.Shard, owner, w.Now(), until)
+	if again != nil {
+		return 0, err
+	}
+	if work.Err() != nil {
+		w.releaseWorker(work, owner, fence, 0)
+		return 0, err
+	}
+	return fence, nil
+}
+
+// leaseTimeout bounds a call about the worker's lease beyond the working time: two of them fit into its margin.
+const leaseTimeout = 3 * time.Second
+
+// releaseWorker gives the lease back also when the invocation's own context is over, and tries twice: left alone, the lease would keep everybody
+// out until 30 s after a deadline that may be far away.
+func (w *Worker) releaseWorker(ctx context.Context, owner string, fence int64, pace time.Duration) {
+	err := w.release(ctx, owner, fence, pace)
+	if err != nil {
+		err = w.release(ctx, owner, fence, pace)
+	}
+	if err != nil {
 		w.Log.Warn("releasing the worker's lease; it ends by itself", "cause", err.Error())
 	}
+}
+
+func (w *Worker) release(ctx context.Context, owner string, fence int64, pace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTimeout)
+	defer cancel()
+	return w.Lease.ReleaseWorker(ctx, w.Shard, owner, fence, pace)
 }
 
 // run is one job in one invocation.
@@ -171,7 +206,7 @@ func (r *run) one(ctx context.Context) Result {
 	if r.work.Err() != nil {
 		return Result{Again: time.Second, Reason: reason.Deadline}
 	}
-	if err := r.load(ctx); err != nil {
+	if err := r.load(r.work); err != nil {
 		return r.unloaded(err)
 	}
 	r.asked = r.job.wish() != nil
@@ -180,9 +215,9 @@ func (r *run) one(ctx context.Context) Result {
 	case a.Do:
 		r.job.Reason = a.Why
 	case r.cert.Status.Issuance == "" || a.Reason == reason.Backoff:
-		return r.declined(ctx, a)
+		return r.declined(r.work, a)
 	}
-	err := r.claim(ctx)
+	err := r.claim(r.work)
 	if err == nil {
 		err = r.issue()
 	}

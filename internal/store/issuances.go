@@ -42,6 +42,7 @@ type issuanceRecord struct {
 	Replaces    string           `json:"replaces"`
 	OrderURL    string           `json:"order_url"`
 	Records     []renew.Record   `json:"records,omitempty"`
+	Orphans     []renew.Orphan   `json:"orphans,omitempty"`
 	Rehearsal   string           `json:"rehearsal,omitempty"`
 	Rehearsed   bool             `json:"rehearsed,omitempty"`
 	Finalized   bool             `json:"finalized"`

@@ -56,12 +56,21 @@ func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 		if r.Done {
 			continue
 		}
-		if err := h.queue.Defer(ctx, byID[r.MessageID].ReceiptHandle, r.Again); err != nil {
+		if err := h.hide(ctx, byID[r.MessageID], r.Again); err != nil {
 			h.log.Warn("setting when a message comes back; it does after the queue's visibility timeout", "message", r.MessageID, "cause", err.Error())
 		}
 		out.BatchItemFailures = append(out.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: r.MessageID})
 	}
 	return out, nil
+}
+
+// hideTimeout bounds the hiding of one message: the answer must be out before the deadline, or nobody hears what was done.
+const hideTimeout = 2 * time.Second
+
+func (h *handler) hide(ctx context.Context, m events.SQSMessage, d time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, hideTimeout)
+	defer cancel()
+	return h.queue.Defer(ctx, m.ReceiptHandle, d)
 }
 
 // owner names this invocation in the leases. Each has a request id of its own.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -28,6 +29,7 @@ type fake struct {
 	recorded   []store.MessageRecord
 	deferred   map[string]time.Duration // by receipt handle
 	noDefer    error
+	hangs      bool // the queue doesn't answer
 }
 
 func (f *fake) Run(_ context.Context, owner string, ds []renew.Delivery) (rs []renew.Result) {
@@ -45,7 +47,11 @@ func (f *fake) RecordMessage(_ context.Context, m store.MessageRecord) error {
 	return nil
 }
 
-func (f *fake) Defer(_ context.Context, handle string, d time.Duration) error {
+func (f *fake) Defer(ctx context.Context, handle string, d time.Duration) error {
+	if f.hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	f.deferred[handle] = d
 	return f.noDefer
 }
@@ -118,4 +124,15 @@ func TestMessagesThatCanNeverBeCarriedOut(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAQueueThatDoesNotAnswerDoesNotKeepTheFunctionFromAnswering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{results: map[string]renew.Result{"1": {Again: time.Minute}, "2": {Again: time.Minute}}, hangs: true}
+		began := time.Now()
+		failed, _ := run(t, f, message("1", `{"certificate":"a"}`), message("2", `{"certificate":"b"}`))
+		if took := time.Since(began); len(failed) != 2 || took > 5*time.Second {
+			t.Errorf("%v after %s", failed, took)
+		}
+	})
 }

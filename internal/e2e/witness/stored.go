@@ -15,8 +15,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
-	"github.com/certpace/certpace/internal/lab"
 )
 
 // The labels of a secret's versions.
@@ -80,7 +78,7 @@ func (w *World) PreviousOf(t testing.TB, name string) Stored {
 
 func (w *World) read(t testing.TB, name, stage string) Stored {
 	t.Helper()
-	got, err := w.Secrets.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(lab.Prefix + name), VersionStage: &stage})
+	got, err := w.Secrets.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(w.SecretPrefix + name), VersionStage: &stage})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +171,7 @@ func (w *World) faults(s Stored) (faults []string) {
 	must(s.ARICertID == certID(s.Leaf), "ari_cert_id is %q, want %q", s.ARICertID, certID(s.Leaf))
 	must(slices.IsSorted(s.Domains) && slices.Equal(s.Domains, sorted(s.Leaf.DNSNames)), "domains are %v, the certificate's are %v", s.Domains, s.Leaf.DNSNames)
 	must(s.KeyType == keyType(s.Key), "key_type is %q, the key's is %q", s.KeyType, keyType(s.Key))
-	must(s.Directory == w.CA.DirectoryURL(), "acme_directory is %q", s.Directory)
+	must(s.Directory == w.Directory, "acme_directory is %q", s.Directory)
 	must(s.SchemaVersion == 1, "schema_version is %d", s.SchemaVersion)
 	must(s.Stages[Current] == s.VersionID && s.Stages[pending] == "", "labels are %v", s.Stages)
 	for name, want := range map[string]string{

@@ -10,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"github.com/certpace/certpace/internal/lab"
 )
 
 // The keys and attributes of the table's items, as its operators see them in the console.
@@ -36,7 +34,7 @@ type item = map[string]types.AttributeValue
 func (w *World) items(t testing.TB, prefix string) (all []item) {
 	t.Helper()
 	pages := dynamodb.NewScanPaginator(w.DynamoDB, &dynamodb.ScanInput{
-		TableName: aws.String(lab.Table), ConsistentRead: aws.Bool(true), FilterExpression: aws.String("begins_with(#k, :k)"),
+		TableName: &w.TableName, ConsistentRead: aws.Bool(true), FilterExpression: aws.String("begins_with(#k, :k)"),
 		ExpressionAttributeNames: map[string]string{"#k": attrKey}, ExpressionAttributeValues: item{":k": &types.AttributeValueMemberS{Value: prefix}},
 	})
 	for pages.HasMorePages() {
@@ -62,7 +60,7 @@ func (w *World) set(t testing.TB, it item, values map[string]types.AttributeValu
 	for path, v := range values {
 		names, expression := placeholders(path)
 		_, err := w.DynamoDB.UpdateItem(context.Background(), &dynamodb.UpdateItemInput{
-			TableName: aws.String(lab.Table), Key: item{attrKey: it[attrKey]}, UpdateExpression: aws.String("SET " + expression + " = :v"),
+			TableName: &w.TableName, Key: item{attrKey: it[attrKey]}, UpdateExpression: aws.String("SET " + expression + " = :v"),
 			ConditionExpression: aws.String("attribute_exists(" + expression + ")"), ExpressionAttributeNames: names, ExpressionAttributeValues: item{":v": v},
 		})
 		if err != nil {

@@ -9,9 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
-	"github.com/certpace/certpace/internal/lab"
 )
 
 // settleLimit is how long the worker may take, once a test has seen what it waited for, to give everything back.
@@ -68,14 +67,16 @@ func (w *World) left(t testing.TB) (left []string) {
 // SecretsUnder names the secrets whose names begin with certpace's prefix and another one, also those that are marked for deletion.
 func (w *World) SecretsUnder(t testing.TB, prefix string) (names []string) {
 	t.Helper()
-	pages := secretsmanager.NewListSecretsPaginator(w.Secrets, &secretsmanager.ListSecretsInput{IncludePlannedDeletion: aws.Bool(true)})
+	pages := secretsmanager.NewListSecretsPaginator(w.Secrets, &secretsmanager.ListSecretsInput{
+		IncludePlannedDeletion: aws.Bool(true), Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{w.SecretPrefix + prefix}}},
+	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, s := range page.SecretList {
-			if strings.HasPrefix(*s.Name, lab.Prefix+prefix) {
+			if strings.HasPrefix(*s.Name, w.SecretPrefix+prefix) {
 				names = append(names, *s.Name)
 			}
 		}

@@ -66,7 +66,7 @@ func start(o lab.Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &World{Cloud: cloud, Table: store.New(cloud.DynamoDB, lab.Table, app.Shard)}
+	w := &World{Cloud: cloud, Table: store.New(cloud.DynamoDB, cloud.TableName, app.Shard)}
 	w.AWS.Before(w.keys.watch)
 	w.AWS.After(w.mailbox.received)
 	if _, err := w.StartMapping(w.mailbox.delivered); err != nil {

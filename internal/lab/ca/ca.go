@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"log"
-	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -20,6 +19,9 @@ type CA struct {
 	directory string
 	rootPEM   []byte
 	now       func() time.Time
+
+	fronts  fronts
+	serving sync.WaitGroup
 
 	edge   edge
 	before hooks
@@ -41,13 +43,13 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, err := listen(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("listening for ACME: %w", err)
+		return nil, err
 	}
 	c := &CA{
 		pebble:    newPebble(o),
-		directory: "https://" + listener.Addr().String() + pathDirectory,
+		directory: directoryOf(listener),
 		rootPEM:   rootPEM,
 		now:       o.Now,
 		ended:     make(chan struct{}),
@@ -60,7 +62,8 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 		ErrorLog:          log.New(o.Log, "lab ca ", log.LstdFlags|log.LUTC),
 	}
 	ctx, c.end = context.WithCancel(ctx)
-	go c.run(ctx, listener)
+	c.serve(listener, Endpoint{OrderReuse: o.OrderReuse})
+	go c.run(ctx)
 	if err := c.Healthy(ctx); err != nil {
 		c.Close()
 		return nil, err
@@ -69,17 +72,15 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 }
 
 // run serves until ctx ends, then until what is being answered is done, at most drainTime longer.
-func (c *CA) run(ctx context.Context, listener net.Listener) {
+func (c *CA) run(ctx context.Context) {
 	defer close(c.ended)
-	served := make(chan error, 1)
-	go func() { served <- c.server.ServeTLS(listener, "", "") }()
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := c.server.Shutdown(drain); err != nil {
 		_ = c.server.Close() // what a hook still holds is left to the hook
 	}
-	<-served // ErrServerClosed: nothing else ends it
+	c.serving.Wait()
 }
 
 // DirectoryURL is where an ACME client starts.

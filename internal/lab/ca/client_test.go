@@ -30,12 +30,17 @@ type client struct {
 
 func newClient(t testing.TB) *client {
 	t.Helper()
+	return newClientAt(t, lab.DirectoryURL())
+}
+
+func newClientAt(t testing.TB, directory string) *client {
+	t.Helper()
 	c := &client{http: labHTTP(t), first: len(lab.Requests())}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Core, err = api.New(labHTTP(t), "certpace-test", lab.DirectoryURL(), "", key); err != nil {
+	if c.Core, err = api.New(labHTTP(t), "certpace-test", directory, "", key); err != nil {
 		t.Fatal(err)
 	}
 	account, err := c.Accounts.New(acme.Account{TermsOfServiceAgreed: true})

@@ -28,7 +28,7 @@ func (p *pebble) newOrder(hr *http.Request, body []byte, r Request) (*answer, Or
 		setProfile(made, DefaultProfile) // Pebble draws one at random
 	}
 	given, conflict := made, ""
-	if p.register != nil {
+	if r.reuse {
 		given, conflict = p.register.decide(p.db, made, r)
 	}
 	if given != made {

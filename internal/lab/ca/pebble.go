@@ -25,7 +25,7 @@ type pebble struct {
 	ca       *pebbleca.CAImpl
 	handler  http.Handler
 	noReuse  bool     // hide valid authorizations from new orders
-	register *reorder // nil: every new-order makes a new order
+	register *reorder // of the endpoints with OrderReuse
 }
 
 // environment is guarded because Pebble's parts read their settings from it while they are made.
@@ -43,6 +43,7 @@ func newPebble(o Options) *pebble {
 
 	logger := log.New(o.Log, "pebble ", log.LstdFlags|log.LUTC)
 	p := &pebble{db: db.NewMemoryStore(), noReuse: o.AuthzReuse == 0}
+	p.register = newReorder(time.Now) // the clock that Pebble dates its orders by
 	p.ca = pebbleca.New(logger, p.db, "", "ecdsa", 0, 1, profiles)
 	// Ports of http-01 and tls-alpn-01 are of no use here: what would connect to port 1 is refused.
 	validator := va.New(logger, 1, 1, false, o.Resolver, p.db)
@@ -53,9 +54,6 @@ func newPebble(o Options) *pebble {
 		}
 	}
 	p.handler = front.Handler()
-	if o.OrderReuse {
-		p.register = newReorder(time.Now) // the clock that Pebble dates its orders by
-	}
 	return p
 }
 

@@ -35,6 +35,8 @@ type Request struct {
 	Status int
 	// Cut says that the lab ended the connection before the whole answer was out.
 	Cut bool
+
+	reuse bool // it came to an endpoint with OrderReuse
 }
 
 // clone lets a Request leave the package without sharing its slice.

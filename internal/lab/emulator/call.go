@@ -3,6 +3,7 @@ package emulator
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -11,6 +12,8 @@ type Call struct {
 	Service string // as in IAM's actions: dynamodb, sqs, secretsmanager, route53, events ...; empty if it isn't signed
 	Action  string // the API's name of the operation, such as UpdateItem; "GET /path" where that isn't known
 	Seq     int    // 1 for the first call, in order of arrival
+	Key     string // id of the access key that signed it, by which callers may be told apart; empty if it isn't signed
+	Attempt int    // 1, or which repeat of the caller's SDK it is; 0 where the caller doesn't say
 	Body    []byte // may hold private keys: never print it
 }
 
@@ -19,27 +22,39 @@ func (c Call) Name() string { return c.Service + ":" + c.Action }
 
 // identify reads what a request is from where the SDKs put it.
 func identify(r *http.Request, body []byte) Call {
-	return Call{Service: service(r), Action: action(r, body), Body: body}
+	scope := credentialScope(r)
+	return Call{Service: service(scope), Action: action(r, body), Key: scope[0], Attempt: attempt(r), Body: body}
 }
 
 // signingNames differ from the services' names in IAM.
 var signingNames = map[string]string{"monitoring": "cloudwatch"}
 
-// service is the last but one part of the signature's credential scope: key/date/region/service/aws4_request.
-func service(r *http.Request) string {
-	_, scope, found := strings.Cut(r.Header.Get("Authorization"), "Credential=")
-	if !found {
-		return ""
+// credentialScope is what a signature says of itself: key/date/region/service/aws4_request; all empty where there is none.
+func credentialScope(r *http.Request) (scope [5]string) {
+	_, said, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	said, _, _ = strings.Cut(said, ",")
+	if parts := strings.Split(said, "/"); len(parts) == len(scope) {
+		copy(scope[:], parts)
 	}
-	scope, _, _ = strings.Cut(scope, ",")
-	parts := strings.Split(scope, "/")
-	if len(parts) != 5 {
-		return ""
-	}
-	if name, differs := signingNames[parts[3]]; differs {
+	return scope
+}
+
+func service(scope [5]string) string {
+	if name, differs := signingNames[scope[3]]; differs {
 		return name
 	}
-	return parts[3]
+	return scope[3]
+}
+
+// attempt is what the SDKs say in a header of theirs: "attempt=2; max=3".
+func attempt(r *http.Request) int {
+	_, said, _ := strings.Cut(r.Header.Get("Amz-Sdk-Request"), "attempt=")
+	said, _, _ = strings.Cut(said, ";")
+	n, err := strconv.Atoi(said)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // action is in a header of JSON protocols, in the form of the query protocol, and in method and path of REST ones.

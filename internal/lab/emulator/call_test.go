@@ -46,6 +46,17 @@ func TestACallIsKnownByItsName(t *testing.T) {
 	}
 }
 
+func TestACallTellsWhoSignedItAndWhichAttemptItIs(t *testing.T) {
+	r := signed("POST", "/", "dynamodb")
+	if c := identify(r, nil); c.Key != "AKIA" || c.Attempt != 0 {
+		t.Errorf("got key %q, attempt %d", c.Key, c.Attempt)
+	}
+	r.Header.Set("Amz-Sdk-Request", "attempt=2; max=3")
+	if c := identify(r, nil); c.Attempt != 2 {
+		t.Errorf("got attempt %d", c.Attempt)
+	}
+}
+
 func FuzzIdentify(f *testing.F) {
 	f.Add("POST", "2013-04-01/hostedzone/Z1/rrset", "AWS4-HMAC-SHA256 Credential=A/B/C/route53/aws4_request, X", "", "Action=A")
 	f.Add("GET", "", "Credential=", "DynamoDB_20120810.", "")

@@ -23,10 +23,10 @@ import (
 // Region is where everything of the lab is. It is not the SDKs' default, so that whoever forgets the region is found out.
 const Region = "eu-central-1"
 
-// The lab's account is the one that moto gives to unknown keys. Neither is a secret.
+// The lab's account is the one that moto gives to unknown keys. Neither it nor a key is a secret; of a key only the id counts.
 const (
 	Account         = "123456789012"
-	accessKeyID     = "AKIALABLABLABLABLAB0"
+	AccessKey       = "AKIALABLABLABLABLAB0"
 	secretAccessKey = "certpace-lab"
 )
 
@@ -95,7 +95,7 @@ func (e *Emulator) Env() []string {
 		"AWS_ENDPOINT_URL=" + e.url,
 		"AWS_REGION=" + Region,
 		"AWS_DEFAULT_REGION=" + Region,
-		"AWS_ACCESS_KEY_ID=" + accessKeyID,
+		"AWS_ACCESS_KEY_ID=" + AccessKey,
 		"AWS_SECRET_ACCESS_KEY=" + secretAccessKey,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=" + os.DevNull,
@@ -109,7 +109,7 @@ func (e *Emulator) Config() aws.Config {
 	return aws.Config{
 		Region:       Region,
 		BaseEndpoint: aws.String(e.url),
-		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secretAccessKey, ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(AccessKey, secretAccessKey, ""),
 	}
 }
 

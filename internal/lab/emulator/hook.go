@@ -8,19 +8,20 @@ import (
 // Verdict is what becomes of a call.
 type Verdict int
 
-// A call is passed on, or meets one of the three faults of a network. The SDKs repeat all of them.
+// A call is passed on, or meets one of the faults of a network or a service. The SDKs repeat all of them.
 const (
 	Pass        Verdict = iota
 	CutAfter            // it is done, and the connection is cut instead of answering: "error, but it was written"
 	CutBefore           // the connection is cut and nothing is done
 	Unavailable         // it is answered 503 and nothing is done
+	FailAfter           // it is done, and answered 500 all the same
 )
 
 // Answer is what the cloud said to a call.
 type Answer struct {
 	Status int
 	Body   []byte // may hold private keys: never print it
-	Lost   bool   // the client doesn't get it: CutAfter
+	Lost   bool   // the client doesn't get it: CutAfter, FailAfter
 }
 
 // Before asks hook about each call that arrives, before anything is done; of several hooks the first that doesn't say Pass

@@ -37,6 +37,7 @@ func TestVerdicts(t *testing.T) {
 		{"a lost answer is an error, and the call was done", emulator.CutAfter, true, true},
 		{"a cut connection is an error, and nothing was done", emulator.CutBefore, true, false},
 		{"an unavailable service is an error, and nothing was done", emulator.Unavailable, true, false},
+		{"an internal error is an error, and the call was done", emulator.FailAfter, true, true},
 	} {
 		t.Run(test.is, func(t *testing.T) {
 			var asked, done, lost atomic.Int64
@@ -68,7 +69,7 @@ func TestVerdicts(t *testing.T) {
 			if written := field(t, table, test.is, "n") == "1"; written != test.written || (done.Load() == 1) != test.written {
 				t.Errorf("written %v, observed %d times; want %v", written, done.Load(), test.written)
 			}
-			if asked.Load() != 1 || (lost.Load() == 1) != (test.verdict == emulator.CutAfter) {
+			if asked.Load() != 1 || (lost.Load() == 1) != (test.fails && test.written) {
 				t.Errorf("asked %d times, lost %d times", asked.Load(), lost.Load())
 			}
 			if err := write("after " + test.is); err != nil {

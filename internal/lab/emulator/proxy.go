@@ -56,12 +56,16 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // moto is gone, or the poll's client; there is nothing to say, or nobody to tell
 	}
-	answer := Answer{Status: response.StatusCode, Body: content, Lost: verdict == CutAfter}
+	answer := Answer{Status: response.StatusCode, Body: content, Lost: verdict == CutAfter || verdict == FailAfter}
 	for _, observe := range p.after.all() {
 		(*observe)(call, answer)
 	}
-	if answer.Lost {
+	switch verdict {
+	case CutAfter:
 		panic(http.ErrAbortHandler)
+	case FailAfter:
+		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
+		return
 	}
 	reply(w, response, content)
 }

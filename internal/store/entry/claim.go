@@ -31,7 +31,9 @@ func (s Slot) Claim(c renew.Claim) (renew.Issuance, error) {
 			return renew.Issuance{}, &renew.Held{Certificate: old.Certificate, Until: until}
 		}
 		fresh := s.open(c)
-		fresh.Records = Copy(*old).Records // ours to take away, whoever put them there
+		left := Copy(*old) // what it leaves is ours to take away
+		fresh.Records = left.Records
+		fresh.Orphans = append(left.Orphans, renew.Orphan{Certificate: left.Certificate, ID: left.ID})
 		return fresh, nil
 	}
 }

@@ -2,6 +2,7 @@ package entry_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,6 +60,9 @@ func TestClaim(t *testing.T) {
 			}
 			if tc.slot.Open != nil && len(got.Records) != 1 {
 				t.Errorf("the records are gone: %+v", got)
+			}
+			if orphaned := slices.Equal(got.Orphans, []renew.Orphan{{Certificate: "a", ID: "id"}}); tc.slot.Open != nil && orphaned != tc.fresh {
+				t.Errorf("orphaned are %+v", got.Orphans)
 			}
 		})
 	}

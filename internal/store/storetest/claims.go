@@ -94,7 +94,7 @@ var claims = []scenario{
 		taken, _ := w.claim(w.claimOf(cert, "k", "you", i.Until))
 		w.same("the hold", taken.Hold, i.Hold)
 	}},
-	{"an abandoned one leaves a new one nothing but its records", func(w world) {
+	{"an abandoned one leaves a new one nothing but its records, and where its key is", func(w world) {
 		i, _ := w.claim(w.claimOf(w.stored("one"), "k", "me", w.Now))
 		i = w.advanced(i)
 		two := w.stored("two")
@@ -103,6 +103,7 @@ var claims = []scenario{
 		w.same("the issuance", fresh, renew.Issuance{
 			Key: "k", ID: fresh.ID, Shard: w.Shard, Certificate: "two", Owner: "you", Fence: i.Fence + 1, Until: c.Until, Rev: 1,
 			Job: c.Job, Wanted: two.Wanted, Opened: c.Now, Records: i.Records,
+			Orphans: append(i.Orphans, renew.Orphan{Certificate: "one", ID: i.ID}),
 		})
 		if fresh.ID == i.ID {
 			w.Error("the new one has the old one's id")
@@ -158,6 +159,7 @@ func Advanced(i renew.Issuance) renew.Issuance {
 	i.Rehearsal, i.Rehearsed = "https://staging.ca.example/directory", true
 	i.IssuedAt = i.Opened.Add(time.Second + 1)
 	i.Result = Full(i.Certificate, i.Shard, i.Opened).InUse
+	i.Orphans = []renew.Orphan{{Certificate: "zero", ID: "0"}}
 	i.Records = []renew.Record{{
 		Challenge: renew.Challenge{Domain: "*.example.com", Token: "t", KeyAuthorization: "t.k", Value: "v"},
 		Provider:  "route53", ZoneID: "Z1", RoleARN: "r", FQDN: "_acme-challenge.example.com.",

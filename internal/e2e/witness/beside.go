@@ -1,0 +1,44 @@
+package witness
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/lab/ca"
+	"github.com/certpace/certpace/internal/lab/emulator"
+	"github.com/certpace/certpace/internal/store"
+)
+
+// Neighbour is another deployment in a lab, watched as the lab's own is. Nothing feeds its worker but who holds it.
+type Neighbour struct {
+	*World
+	unwatch func()
+}
+
+// Beside makes a neighbour of a name that isn't in use.
+func (w *World) Beside(ctx context.Context, name string, o ca.Endpoint, timeout time.Duration) (*Neighbour, error) {
+	cloud, err := w.Cloud.Beside(ctx, name, o, timeout)
+	if err != nil {
+		return nil, err
+	}
+	n := &Neighbour{World: &World{Cloud: cloud, Table: store.New(cloud.DynamoDB, cloud.TableName, app.Shard)}}
+	n.unwatch = n.AWS.Before(func(c emulator.Call) emulator.Verdict {
+		if c.Key != cloud.AccessKey {
+			return emulator.Pass
+		}
+		return n.keys.watch(c)
+	})
+	return n, nil
+}
+
+// End holds that none of its keys was printed, and ends it.
+func (n *Neighbour) End() error {
+	keys, err := n.keys.all()
+	if err == nil {
+		err = n.leaks(keys)
+	}
+	n.unwatch()
+	return errors.Join(err, n.Close())
+}

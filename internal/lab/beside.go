@@ -1,0 +1,77 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc64"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/certpace/certpace/internal/lab/ca"
+	"github.com/certpace/certpace/internal/lab/lambda"
+)
+
+// Beside is another deployment in the same cloud, with all that is one's own: table, queues, bus, secrets, ACME account, worker, access key and
+// address of the CA, so that neither disturbs the other, and whoever watches the cloud can tell their calls apart. It has no planner. name is
+// lower-case letters, digits and dashes, and not in use. Close ends it, and takes away all but its secrets.
+func (c *Cloud) Beside(ctx context.Context, name string, o ca.Endpoint, timeout time.Duration) (*Cloud, error) {
+	b := *c
+	b.name, b.TableName, b.SecretPrefix, b.bus = name, name, name+"/", name
+	b.AccessKey = accessKey(name)
+	b.WorkerTimeout, b.Visibility = timeout, 6*timeout
+	b.Plan, b.Renew = nil, nil
+	b.transcript, b.closers = &transcript{}, nil
+	return &b, b.begin(ctx, []step{
+		{"opening an address of the CA", func(ctx context.Context) (err error) {
+			b.Directory, err = b.CA.Listen(ctx, o)
+			return err
+		}},
+		{"creating a bus", b.createBus},
+		{"creating table, queues and rule", b.createResources},
+		{"starting the worker", func(ctx context.Context) (err error) {
+			b.closers = append(b.closers, b.deleteResources)
+			b.Renew, err = b.function(ctx, "renew", timeout)
+			return err
+		}},
+	})
+}
+
+// Twin starts a second worker of the deployment, which reserved concurrency would not allow.
+func (c *Cloud) Twin(ctx context.Context) (*lambda.Function, error) {
+	return c.function(ctx, "renew", c.WorkerTimeout)
+}
+
+// accessKey is an id of AWS's form for a deployment.
+func accessKey(name string) string {
+	return fmt.Sprintf("AKIA%016X", crc64.Checksum([]byte(name), crc64.MakeTable(crc64.ECMA)))
+}
+
+func (c *Cloud) createBus(ctx context.Context) error {
+	_, err := c.Events.CreateEventBus(ctx, &eventbridge.CreateEventBusInput{Name: &c.bus})
+	return err
+}
+
+// deleteResources takes away what the emulator would have to carry along in each transaction, or ask about each event.
+func (c *Cloud) deleteResources() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	_, err := c.DynamoDB.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &c.TableName})
+	for _, url := range []string{c.QueueURL, c.DeadURL, c.EventsURL} {
+		_, e := c.SQS.DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &url})
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// DropZone deletes a hosted zone that has no records but its own.
+func (c *Cloud) DropZone(ctx context.Context, id string) error {
+	if _, err := c.Route53.DeleteHostedZone(ctx, &route53.DeleteHostedZoneInput{Id: &id}); err != nil {
+		return fmt.Errorf("deleting zone %s: %w", id, err)
+	}
+	return nil
+}

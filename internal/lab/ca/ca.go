@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -18,8 +19,10 @@ const drainTime = 5 * time.Second
 type CA struct {
 	pebble    *pebble
 	directory string
+	leaf      tls.Certificate
 	rootPEM   []byte
 	now       func() time.Time
+	log       io.Writer
 
 	edge   edge
 	before hooks
@@ -41,31 +44,44 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &CA{pebble: newPebble(o), leaf: leaf, rootPEM: rootPEM, now: o.Now, log: o.Log}
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Door opens another way in to the same CA, until Close or the end of ctx: an address with an edge, hooks and a record of its own, so that one
+// client can be watched while others are busy. Closing the CA leaves it open.
+func (c *CA) Door(ctx context.Context) (*CA, error) {
+	d := &CA{pebble: c.pebble, leaf: c.leaf, rootPEM: c.rootPEM, now: c.now, log: c.log}
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// open listens, and answers when the CA does.
+func (c *CA) open(ctx context.Context) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listening for ACME: %w", err)
+		return fmt.Errorf("listening for ACME: %w", err)
 	}
-	c := &CA{
-		pebble:    newPebble(o),
-		directory: "https://" + listener.Addr().String() + pathDirectory,
-		rootPEM:   rootPEM,
-		now:       o.Now,
-		ended:     make(chan struct{}),
-	}
+	c.directory, c.ended = "https://"+listener.Addr().String()+pathDirectory, make(chan struct{})
 	c.server = &http.Server{
 		Handler:           c,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12},
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12},
 		ConnContext:       withConn,
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(o.Log, "lab ca ", log.LstdFlags|log.LUTC),
+		ErrorLog:          log.New(c.log, "lab ca ", log.LstdFlags|log.LUTC),
 	}
 	ctx, c.end = context.WithCancel(ctx)
 	go c.run(ctx, listener)
 	if err := c.Healthy(ctx); err != nil {
 		c.Close()
-		return nil, err
+		return err
 	}
-	return c, nil
+	return nil
 }
 
 // run serves until ctx ends, then until what is being answered is done, at most drainTime longer.

@@ -2,8 +2,8 @@
 // an HTTPS front of the lab's own that sees each request as the CA's operator would.
 //
 // The front does what Pebble cannot: it names and records every request (CA.Requests, CA.Orders), lets hooks
-// answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Limit),
-// hands out pending orders again as Let's Encrypt does (Options.OrderReuse), and lets only one request at a
+// answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Bear), loses
+// what a network would (CA.Fail), hands out pending orders again as Let's Encrypt does (Options.OrderReuse), and lets only one request at a
 // time into Pebble, which deadlocks otherwise. It changes nothing that a JWS covers: Pebble sees the client's
 // own Host header, so the url header of each signature stays true.
 //

@@ -33,6 +33,8 @@ type Request struct {
 	Upstream int
 	// Status is what was sent to the client, 0 before that and if the connection was cut instead.
 	Status int
+	// Refused says that the edge refused it, BadNonce that its nonce was, by the CA or by a hook.
+	Refused, BadNonce bool
 	// Cut says that the lab ended the connection before the whole answer was out.
 	Cut bool
 }

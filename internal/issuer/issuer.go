@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	legolog "github.com/go-acme/lego/v4/log"
 )
 
@@ -70,7 +68,7 @@ func New(o Options) *Issuer {
 		accounts: o.Accounts, email: o.Email, agent: agent(o.Version),
 		opening: make(chan struct{}, 1), open: map[place]*opened{},
 		wire: &wire{
-			network: o.Network, now: o.Now, slot: make(chan struct{}, 1), pace: rate.NewLimiter(rate.Limit(o.Rate), 1),
+			network: o.Network, now: o.Now, slot: make(chan struct{}, 1), gap: time.Duration(float64(time.Second) / o.Rate),
 			cool: newCooldowns(o.Seed), directories: &directories{known: map[string]*directory{}},
 		},
 	}

@@ -39,6 +39,10 @@ func (r *run) newOrder(ca CA) (Order, error) {
 	r.iss.Account = ca.Account()
 	r.iss.Replaces = r.replaces(ca)
 	order, err := r.attempt(ca)
+	if unknown(err) { // once: what the CA may have made is abandoned, unless it hands the same order out again
+		r.log.Warn("the order isn't to be found, ordering again", "cause", err.Error())
+		order, err = r.attempt(ca)
+	}
 	if errors.Is(err, ErrReplaced) && r.iss.Replaces != "" {
 		r.log.Warn("the CA refuses to replace what is in use, ordering without naming it", "cause", err.Error())
 		r.iss.Replaces = ""

@@ -54,12 +54,12 @@ func Count(requests []Request) Tally {
 		switch {
 		case r.Refused:
 			t.Refused++
-		case r.BadNonce:
-			t.BadNonces++
 		case r.Cut && r.Upstream == 0:
 			t.Cut++
 		case r.Cut:
 			t.Lost++
+		case r.BadNonce:
+			t.BadNonces++
 		}
 	}
 	return t

@@ -162,6 +162,7 @@ func (r *run) finalize(ca CA, order Order) (Order, error) {
 			return Order{}, err
 		}
 	}
+	r.finalized = key
 	next, err := ca.Finalize(r.work, order, csr)
 	if unknown(err) {
 		return ca.Order(r.work, order.URL)

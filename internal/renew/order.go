@@ -122,7 +122,11 @@ func (r *run) attempt(ca CA) (Order, error) {
 		return Order{}, err
 	}
 	if r.iss.Rehearsal == "" {
-		if _, err := r.safeKey(); err != nil {
+		safe := r.safeKey
+		if r.iss.Attempt == 1 { // there can hardly be one to look for
+			safe = r.stageKey
+		}
+		if _, err := safe(); err != nil {
 			return Order{}, err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 var world *witness.World
 
 // sideBySide is how many workers are under load at once: they mostly wait, so the processors don't bound it.
-const sideBySide = "16"
+const sideBySide = "8"
 
 const dnsDelay = 200 * time.Millisecond
 

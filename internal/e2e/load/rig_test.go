@@ -28,12 +28,31 @@ var rigs atomic.Int64
 // fails as f says.
 func newRig(t testing.TB, rate float64, e ca.Edge, f ca.Faults) *rig {
 	t.Helper()
+	r := startRig(t, rate)
+	t.Cleanup(r.Close)
+	r.CA.Bear(e)
+	r.CA.Fail(f)
+	return r
+}
+
+var calmRig *rig
+
+// calm is the worker of the tests that need no load, the same for all.
+func calm(t testing.TB) *rig {
+	t.Helper()
+	if calmRig == nil {
+		calmRig = startRig(t, 50)
+	}
+	return calmRig
+}
+
+func startRig(t testing.TB, rate float64) *rig {
+	t.Helper()
 	name := fmt.Sprint("w", rigs.Add(1))
 	w, err := world.Worker(t.Context(), lab.WorkerOptions{Name: name, Rate: rate})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Close)
 	r := &rig{Worker: w, zone: name + ".test"}
 	if _, err := world.Zone(t.Context(), r.zone); err != nil {
 		t.Fatal(err)
@@ -41,8 +60,6 @@ func newRig(t testing.TB, rate float64, e ca.Edge, f ca.Faults) *rig {
 	if got := r.issue(t, 1); !got.ok() {
 		t.Fatalf("warming up: %s", got)
 	}
-	w.CA.Bear(e)
-	w.CA.Fail(f)
 	return r
 }
 

@@ -161,7 +161,7 @@ func TestACAUnderLoad(t *testing.T) {
 func TestTheFloorOfRequests(t *testing.T) {
 	for _, n := range []int{1, 2, 12} {
 		t.Run(fmt.Sprint(n, " names"), func(t *testing.T) {
-			r := newRig(t, 40, ca.Edge{}, ca.Faults{})
+			r := calm(t)
 			got := r.issue(t, n)
 			got.check(t, setting{}, n, r.made)
 			want := map[ca.Kind]int{

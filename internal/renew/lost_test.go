@@ -73,6 +73,15 @@ func TestALostOrderThatIsNotFoundIsMadeAgainAtOnce(t *testing.T) {
 			t.Errorf("%d orders, %d certificates, %d newOrders", len(w.ca.orders), w.ca.finalized, w.ordersSent())
 		}
 	})
+	t.Run("but not where the CA can't be reached to look for it", func(t *testing.T) {
+		w := newWorld(t)
+		w.want(t, "www", "a.example")
+		w.broken["NewOrder"] = renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the answer was lost"))
+		w.broken["FindOrder"] = renew.Fail(renew.Later, reason.CAUnavailable, errors.New("no connection"))
+		if r := w.deliver("one", scheduled("www"))[0]; r.Issued || w.ordersSent() != 1 {
+			t.Errorf("%+v, %d newOrders", r, w.ordersSent())
+		}
+	})
 	t.Run("each paid for, and once", func(t *testing.T) {
 		w := newWorld(t)
 		w.want(t, "www", "a.example")

@@ -39,7 +39,7 @@ func (r *run) newOrder(ca CA) (Order, error) {
 	r.iss.Account = ca.Account()
 	r.iss.Replaces = r.replaces(ca)
 	order, err := r.attempt(ca)
-	if unknown(err) { // once: what the CA may have made is abandoned, unless it hands the same order out again
+	if unknown(err) && r.searched { // once, and not where the CA can't be reached: what the CA may have made is abandoned, unless it hands the same order out again
 		r.log.Warn("the order isn't to be found, ordering again", "cause", err.Error())
 		order, err = r.attempt(ca)
 	}
@@ -57,6 +57,7 @@ func (r *run) lost(ca CA) (order Order, found bool, err error) {
 		return Order{}, false, nil
 	}
 	order, found, err = ca.FindOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
+	r.searched = err == nil
 	switch {
 	case r.work.Err() != nil:
 		return Order{}, false, fmt.Errorf("looking for an order whose answer was lost: %w", r.work.Err())

@@ -164,6 +164,7 @@ type run struct {
 	looked    bool          // this invocation paid for the order, and so failing is known
 	failing   []budget.Key  // names that failed lately or are paused, as the budgets had it when the order was paid for
 	marked    []budget.Key  // those of them that are paused
+	searched  bool          // the account was searched for an order whose answer was lost
 	finalized crypto.Signer // the key with which this invocation finalized the order
 	log       *slog.Logger
 }

@@ -61,12 +61,16 @@ fuzz: ## Fuzz everything that is parsed, 20 s each
 	@scripts/fuzz 20s
 
 .PHONY: bench
-bench: $(PYTHON) ## Measure what docs/benchmarks.md promises (BENCH="decide tick": only these; BENCH=-w: into the page, too)
+bench: lab ## Measure what docs/benchmarks.md promises (BENCH="decide tick": only these; BENCH=-w: into the page, too)
 	@LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) scripts/bench $(BENCH)
 
 .PHONY: crash
 crash: lab ## The whole crash matrix: each outside call of the worker meets each fate (twenty minutes on two cores; make test has a part)
 	@CRASH=all LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) go test -count=1 -timeout 60m ./internal/e2e/crash
+
+.PHONY: bench-full
+bench-full: lab ## The CA under load and lego beside it, 20 tries each and up to 100 names (hours)
+	@LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) LOAD_TRIES=20 LOAD_NAMES=100 LOAD_BATCHES=10 scripts/bench $(or $(BENCH),load lego hours function)
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -52,6 +52,10 @@ func (c *Client) unreached(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
+	var judged *renew.Failure // by who sends the account's requests too
+	if errors.As(err, &judged) {
+		return judged
+	}
 	var untrusted *tls.CertificateVerificationError
 	if errors.As(err, &untrusted) && !expired(err) {
 		return configuration("trusting the CA's TLS certificate: %w; give its root in CERTPACE_ACME_CA_BUNDLE, or correct the directory's URL", untrusted.Err)

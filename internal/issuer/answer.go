@@ -46,10 +46,10 @@ func readAnswer(resp *http.Response) (*answer, error) {
 	if a.status >= 300 {
 		a.problem = parseProblem(a.status, a.body)
 	}
-	if err != nil && a.problem == nil {
-		return a, fmt.Errorf("reading the answer: %w", err)
+	if err != nil && (a.problem == nil || !a.overloaded(false)) {
+		return a, fmt.Errorf("reading the answer: %w", err) // what a 400 refuses, the nonce perhaps, stands in its body
 	}
-	return a, nil // an error's status is all that has to come through
+	return a, nil // an overload's status is all that has to come through
 }
 
 // overloaded says whether the CA, or what stands before it, has too much to do: to leave it alone for a while helps.
@@ -61,6 +61,11 @@ func (a *answer) overloaded(counted bool) bool {
 		return !counted
 	}
 	return a.status > 500
+}
+
+// busy says whether the request was refused because there are too many: nothing was done then.
+func (a *answer) busy() bool {
+	return a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests
 }
 
 // retryAfter is how long the CA asked to wait; 0 where it didn't say.

@@ -25,7 +25,7 @@ func (h *handle) ask(ctx context.Context, doing string, act func(*api.Core) erro
 	return c, h.carry(c, doing, true, act)
 }
 
-// once carries out what may not be done twice. Only a refused nonce is tried again: the CA did nothing then.
+// once carries out what may not be done twice. Only after a refused nonce, and where there are too many requests, is it tried again: nothing was done then.
 func (h *handle) once(ctx context.Context, doing string, act func(*api.Core) error) (*call, error) {
 	c := newCall(ctx)
 	return c, h.carry(c, doing, false, act)
@@ -62,7 +62,7 @@ func (c *call) mayPass(repeat bool) bool {
 		return repeat && errors.As(c.err, &l)
 	case c.answer != nil && c.answer.problem != nil:
 		p := c.answer.problem
-		return p.kind == badNonce || repeat && (c.answer.overloaded(c.counted) || p.status == http.StatusInternalServerError)
+		return p.kind == badNonce || c.answer.busy() && c.answer.overloaded(c.counted) || repeat && (c.answer.overloaded(c.counted) || p.status == http.StatusInternalServerError)
 	}
 	return repeat // a garbled answer
 }

@@ -113,11 +113,13 @@ func TestAccept(t *testing.T) {
 		{name: "after an answer that breaks off the challenge is read", fault: fault{cut: true}, times: 1, accepts: 1, proved: true},
 		{name: "after an answer in HTML the challenge is read", fault: fault{answer: answers(200, html).answer, after: true}, times: 1, accepts: 1, proved: true},
 		{name: "after an answer of null the challenge is read", fault: fault{answer: answers(200, "null").answer, after: true}, times: 1, accepts: 1, proved: true},
-		{name: "after an overload the challenge is read, and told again", fault: answers(503, html, "Retry-After", "3"), times: 2, accepts: 2, proved: true},
+		{name: "an overload did nothing, so the challenge is told again", fault: answers(503, html, "Retry-After", "3"), times: 2, accepts: 3, proved: true},
+		{name: "after a gateway's error the challenge is read, and told again", fault: answers(502, html, "Retry-After", "3"), times: 2, accepts: 2, proved: true},
+		{name: "after a refusal that breaks off the challenge is read, and told again", fault: cutOff(problemBody(400, "badNonce", "JWS has an invalid anti-replay nonce")), times: 1, accepts: 2, proved: true},
 		{name: "a conflict means that the CA is looking", fault: problemBody(409, "conflict", "Authorization is already being validated"), times: 1, accepts: 1},
 		{name: "a refusal of a pending challenge stays one", fault: problemBody(403, "unauthorized", "no"), times: 1, accepts: 1, kind: renew.Never, why: reason.CARefused},
 		{name: "no connection at all is a Later", fault: fault{dial: &net.OpError{Op: "dial", Err: errors.New("refused")}}, times: 100, kind: renew.Later, why: reason.CAUnavailable},
-		{name: "an overload without an end is a Later", fault: answers(503, html), times: 1000, accepts: 1, kind: renew.Later, why: reason.CAUnavailable},
+		{name: "an overload without an end is a Later", fault: answers(503, html), times: 1000, accepts: tries, kind: renew.Later, why: reason.CAUnavailable},
 	}
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {

@@ -12,7 +12,15 @@ const (
 	maxBackoff   = 30 * time.Second
 )
 
-// cooldowns remembers until when each CA's host is to be left alone. All accounts and jobs of the process share it: what one
+// How the distance between requests grows where a CA refuses one as too much, and how it shrinks with each good answer: back to what
+// is set after some 140. The growth makes up for a network on which two requests arrive nearer to each other than they left.
+const (
+	stretch    = 1.15
+	shrink     = 0.999
+	maxStretch = 4
+)
+
+// cooldowns remembers until when each CA's host is to be left alone, and how fast it may be asked. All accounts and jobs of the process share it: what one
 // was told holds for the others.
 type cooldowns struct {
 	mu    sync.Mutex
@@ -24,6 +32,7 @@ type cooldown struct {
 	until    time.Time
 	failures int // in a row
 	cause    string
+	stretch  float64 // of the distance between requests; below 1 it counts as 1
 }
 
 func newCooldowns(seed uint64) *cooldowns {
@@ -66,7 +75,28 @@ func (c *cooldowns) worked(host string) {
 	defer c.mu.Unlock()
 	if h := c.hosts[host]; h != nil {
 		h.failures = 0
+		h.stretch = max(1, h.stretch*shrink)
 	}
+}
+
+// tooFast notes that a host refused a request, which failed has noted too, because it gets too many. Only the first in a row tells of the pace:
+// those after it came late enough.
+func (c *cooldowns) tooFast(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.hosts[host]; h != nil && h.failures == 1 {
+		h.stretch = min(maxStretch, max(1, h.stretch)*stretch)
+	}
+}
+
+// stretched is the distance between requests to a host, where gap is what is set.
+func (c *cooldowns) stretched(host string, gap time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.hosts[host]; h != nil && h.stretch > 1 {
+		return time.Duration(float64(gap) * h.stretch)
+	}
+	return gap
 }
 
 // pause is the backoff of a single request after its nth failure.

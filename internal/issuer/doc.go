@@ -9,10 +9,11 @@
 //	signed   ask.go        signs again what may be repeated after an error; a request is never replayed as it was
 //	line     line.go       carries the context of the call under way past lego, and keeps what lego drops of an answer
 //	wire     wire.go       one request in flight in the whole process, paced, waiting while a CA asks for patience
+//	                       plain.go: what isn't the account's goes down the same wire
 //
 // Who may repeat what: GET and HEAD are repeated by the wire; a POST that changes nothing, or nothing twice, is signed anew with a
 // fresh nonce; newOrder and finalize are sent once, and where their answer is lost the error says so (renew.Unknown). Only a
-// refused nonce (badNonce) is no answer at all: the CA did nothing, so anything is signed again after it.
+// refused nonce (badNonce) and a 503 are no answer at all: nothing was done, so anything is signed again after them.
 //
 // No key is ever part of an error, and nothing here writes a log.
 package issuer

@@ -37,7 +37,7 @@ type fault struct {
 	dial   error // the connection is never made
 	before bool  // the CA never sees the request, and no answer comes
 	lose   bool  // the CA does it, and no answer comes
-	cut    bool  // the CA does it, and the answer's body breaks off
+	cut    bool  // the answer's body breaks off
 	answer *answer
 	after  bool // answer replaces the CA's own after it did the request; otherwise the CA never sees it
 	hang   bool // no answer until the context ends
@@ -171,7 +171,11 @@ func (f *fakeCA) respond(req *http.Request, body []byte, s seen, ft fault) (*htt
 		for k, v := range ft.answer.header {
 			header[k] = v
 		}
-		return &http.Response{StatusCode: ft.answer.status, Header: header, Body: io.NopCloser(bytes.NewReader(ft.answer.body)), Request: req}, nil
+		body := io.Reader(bytes.NewReader(ft.answer.body))
+		if ft.cut {
+			body = io.MultiReader(bytes.NewReader(ft.answer.body[:len(ft.answer.body)/2]), broken{})
+		}
+		return &http.Response{StatusCode: ft.answer.status, Header: header, Body: io.NopCloser(body), Request: req}, nil
 	}
 	resp := recorder.Result()
 	if ft.cut {

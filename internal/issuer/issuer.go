@@ -10,13 +10,14 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	legolog "github.com/go-acme/lego/v4/log"
 )
 
 // DefaultRate is the pace where none is set, in requests a second.
 const DefaultRate = 5
+
+// slack is how much longer than the rate asks for requests are kept apart, since clocks and networks aren't exact to the millisecond.
+const slack = 1.02
 
 // Options are what an Issuer needs. Accounts is required.
 type Options struct {
@@ -70,7 +71,7 @@ func New(o Options) *Issuer {
 		accounts: o.Accounts, email: o.Email, agent: agent(o.Version),
 		opening: make(chan struct{}, 1), open: map[place]*opened{},
 		wire: &wire{
-			network: o.Network, now: o.Now, slot: make(chan struct{}, 1), pace: rate.NewLimiter(rate.Limit(o.Rate), 1),
+			network: o.Network, now: o.Now, slot: make(chan struct{}, 1), gap: time.Duration(slack * float64(time.Second) / o.Rate),
 			cool: newCooldowns(o.Seed), directories: &directories{known: map[string]*directory{}},
 		},
 	}

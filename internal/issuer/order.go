@@ -16,7 +16,7 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// NewOrder sends one newOrder. `replaces` goes along only where the CA offers renewal information. ErrReplaced covers every
+// NewOrder sends one newOrder, again only where its nonce was refused or there were too many requests: nothing was done then. `replaces` goes along only where the CA offers renewal information. ErrReplaced covers every
 // refusal that is about `replaces`: replaced already, another account's, unknown to this CA, no name in common. No order exists then,
 // and one without `replaces` is worth trying. The order that comes back may be an older one of the same names, still pending.
 func (h *handle) NewOrder(ctx context.Context, o renew.NewOrder) (renew.Order, error) {

@@ -82,10 +82,12 @@ var newOrderRows = []row{
 	{name: "an answer of 2 MiB names the order all the same", fault: fault{answer: answers(201, strings.Repeat(" ", 2<<20)).answer, after: true}, sends: 1, orders: 1},
 	{name: "an answer without Location", fault: answers(201, `{"status":"pending"}`), kind: renew.Unknown, why: reason.CAUnavailable, sends: 1},
 	{name: "a busy load balancer that names a time", fault: answers(503, `{"type":"urn:ietf:params:acme:error:rateLimited","detail":"Service busy; retry later."}`, "Retry-After", "40"), kind: renew.Later, why: reason.CAUnavailable, says: "Service busy", in: 40 * time.Second, sends: 1},
-	{name: "a busy load balancer that names a date", fault: answers(503, html, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"), kind: renew.Later, why: reason.CAUnavailable, says: "HTTP 503 Service Unavailable", in: time.Minute, sends: 1},
-	{name: "a busy load balancer that answers HTML", fault: answers(503, html), kind: renew.Later, why: reason.CAUnavailable, in: firstBackoff, sends: 1},
-	{name: "a busy load balancer that answers null", fault: answers(503, "null"), kind: renew.Later, why: reason.CAUnavailable, in: firstBackoff, sends: 1},
-	{name: "a busy load balancer that answers nothing", fault: answers(503, ""), kind: renew.Later, why: reason.CAUnavailable, in: firstBackoff, sends: 1},
+	{name: "a busy load balancer that names a late date", fault: answers(503, html, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"), kind: renew.Later, why: reason.CAUnavailable, says: "HTTP 503 Service Unavailable", in: time.Minute, sends: 1},
+	{name: "a busy load balancer did nothing, so the order is signed again when the time that it names is over", fault: answers(503, html, "Retry-After", "5"), sends: 2, orders: 1},
+	{name: "a busy load balancer that answers HTML did nothing", fault: answers(503, html), sends: 2, orders: 1},
+	{name: "a busy load balancer that answers null did nothing", fault: answers(503, "null"), sends: 2, orders: 1},
+	{name: "a busy load balancer that answers nothing did nothing", fault: answers(503, ""), sends: 2, orders: 1},
+	{name: "a refusal that breaks off doesn't say what is refused", fault: cutOff(problemBody(400, "badNonce", "JWS has an invalid anti-replay nonce")), kind: renew.Unknown, why: reason.CAUnavailable, says: "didn't answer", sends: 1},
 	{name: "a gateway that heard nothing from the CA", fault: answers(504, html), kind: renew.Unknown, why: reason.CAUnavailable, sends: 1},
 	{name: "a gateway that heard nonsense, though the CA made the order", fault: fault{answer: answers(502, html).answer, after: true}, kind: renew.Unknown, why: reason.CAUnavailable, sends: 1, orders: 1},
 	{name: "an error inside the CA", fault: problemBody(500, "serverInternal", "Internal error", "Retry-After", "60"), kind: renew.Unknown, why: reason.CAUnavailable, says: "Internal error", sends: 1},
@@ -98,6 +100,11 @@ var newOrderRows = []row{
 	{name: "terms that a person must agree to", fault: problemBody(403, "userActionRequired", "new terms"), kind: renew.Never, why: reason.CARefused, says: "new terms", sends: 1},
 	{name: "a CAA record that forbids it", fault: problemBody(403, "caa", "CAA record for a.test prevents issuance"), kind: renew.Never, why: reason.CAAForbids, says: "prevents issuance", sends: 1},
 	{name: "a 404 where nothing is to be replaced", fault: problemBody(404, "malformed", "not here"), kind: renew.Never, why: reason.CARefused, says: "not here", sends: 1},
+}
+
+func cutOff(f fault) fault {
+	f.cut = true
+	return f
 }
 
 func TestNewOrderIsSentOnce(t *testing.T) {
@@ -174,7 +181,7 @@ func TestNewOrderReplacing(t *testing.T) {
 		t.Run(name+" isn't taken for a refusal to replace", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fx := open(t)
-				fx.only("new", first(f))
+				fx.only("new", upTo(tries, f))
 				_, err := fx.ca.NewOrder(fx.ctx, renew.NewOrder{Names: []string{"a.test"}, Replaces: "aki.serial"})
 				if err == nil || errors.Is(err, renew.ErrReplaced) {
 					t.Errorf("got %v", err)

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -34,9 +32,10 @@ type wire struct {
 	network     http.RoundTripper
 	now         func() time.Time
 	slot        chan struct{} // holds a token while a request is in flight
-	pace        *rate.Limiter
+	gap         time.Duration // between two requests, at least
 	cool        *cooldowns
 	directories *directories
+	left        time.Time // when the last request went out; guarded by slot
 	last        time.Time // of the last answer, wall clock; guarded by slot
 }
 
@@ -91,20 +90,19 @@ func (w *wire) enter(c *call, host string) error {
 		}
 		<-w.slot // another job was told to wait meanwhile
 	}
-	if err := w.keepPace(c); err != nil {
+	if err := w.keepPace(c, host); err != nil {
 		<-w.slot
 		return err
 	}
 	return nil
 }
 
-// keepPace waits for the next token of the pace.
-func (w *wire) keepPace(c *call) error {
+// keepPace waits until the last request has left long enough ago. Requests are spaced, not counted: a CA that bears five a second may well refuse
+// what comes 199 ms after the one before.
+func (w *wire) keepPace(c *call, host string) error {
 	now := w.now()
-	token := w.pace.ReserveN(now, 1)
-	wait := token.DelayFrom(now)
-	if !c.fits(now.Add(wait)) {
-		token.CancelAt(now)
+	wait := w.left.Add(w.cool.stretched(host, w.gap)).Sub(now)
+	if !c.fits(now.Add(max(wait, 0))) {
 		return renew.Fail(renew.Later, reason.Deadline, errors.New("too little time is left to send the next request to the CA"))
 	}
 	return sleep(c.ctx, wait)
@@ -127,12 +125,16 @@ func (w *wire) hold(c *call, until time.Time, cause string) error {
 // exchange sends a request and reads the answer.
 func (w *wire) exchange(c *call, req *http.Request) (*answer, error) {
 	w.dropIdle()
-	var connected atomic.Bool
+	var connected atomic.Pointer[time.Time] // when the newest connection was had: before that nothing left
+	w.left = w.now()
 	ctx, cancel := context.WithTimeout(c.ctx, c.timeout(w.now()))
 	defer cancel()
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { now := w.now(); connected.Store(&now) }})
 	resp, err := w.network.RoundTrip(req.Clone(ctx))
-	if connected.Load() || err == nil {
+	if at := connected.Load(); at != nil {
+		w.left = *at
+	}
+	if connected.Load() != nil || err == nil {
 		c.sent = c.sent || req.Method == http.MethodPost
 	}
 	if err == nil {
@@ -166,6 +168,9 @@ func (w *wire) learn(c *call, host string, a *answer, err error) {
 		return
 	case a.overloaded(c.counted):
 		w.cool.failed(host, "the CA answered "+a.problem.text, w.now(), a.retryAfter(w.now()))
+		if a.busy() {
+			w.cool.tooFast(host)
+		}
 	default:
 		w.cool.worked(host)
 		return

@@ -96,27 +96,6 @@ func TestOneRequestInFlight(t *testing.T) {
 	})
 }
 
-func TestPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFakeCA(t)
-		i := New(Options{Accounts: &memory{}, Network: f, Rate: 5})
-		var wg sync.WaitGroup
-		for shard := range 3 {
-			wg.Go(func() {
-				if _, err := i.OpenAccount(t.Context(), fmt.Sprint(shard), caDirectory, freely); err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		for n, s := range f.log[1:] {
-			if gap := s.at.Sub(f.log[n].at); gap < 199*time.Millisecond {
-				t.Errorf("request %d came %v after the one before it", n+1, gap)
-			}
-		}
-	})
-}
-
 func TestWaitingForTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fx := open(t)

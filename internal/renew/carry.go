@@ -17,6 +17,9 @@ const (
 	lastLook  = 10 * time.Second
 )
 
+// mostFinalizes is how often one invocation finalizes an order that is shown as ready again and again: a request may get lost, but not so often.
+const mostFinalizes = 5
+
 // carry takes an order to valid, in a rehearsal to ready. It believes only the state that the CA shows, so it may begin anywhere.
 func (r *run) carry(ca CA, order Order) (Order, error) {
 	c := &carrier{run: r, ca: ca, look: firstLook}
@@ -35,6 +38,7 @@ type carrier struct {
 	ca     CA
 	proved bool          // this invocation has put the values there and told the CA to look
 	look   time.Duration // how long the next wait is, where the CA doesn't say
+	sent   int           // how often this invocation has finalized
 }
 
 // step does what the order's state asks for, and returns the order as the CA shows it then.
@@ -42,6 +46,9 @@ func (c *carrier) step(order Order) (Order, error) {
 	var err error
 	switch order.Status {
 	case Ready:
+		if c.sent++; c.sent > mostFinalizes {
+			return Order{}, Fail(Later, reason.CAUnavailable, fmt.Errorf("finalizing the order: the CA shows it as ready, although it was finalized %d times", mostFinalizes))
+		}
 		return c.finalize(c.ca, order)
 	case Invalid:
 		return Order{}, c.invalid(c.ca, order)
@@ -162,6 +169,7 @@ func (r *run) finalize(ca CA, order Order) (Order, error) {
 			return Order{}, err
 		}
 	}
+	r.finalized = key
 	next, err := ca.Finalize(r.work, order, csr)
 	if unknown(err) {
 		return ca.Order(r.work, order.URL)

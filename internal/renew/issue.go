@@ -162,9 +162,12 @@ func (r *run) store(ca CA, order Order) error {
 }
 
 func (r *run) verified(chain []byte) (bundle.Bundle, error) {
-	key, err := r.Keys.StagedKey(r.work, r.iss)
-	if err != nil {
-		return bundle.Bundle{}, fmt.Errorf("loading the staged key: %w", err)
+	key := r.finalized // which was read from the vault before it went to the CA
+	if key == nil {
+		var err error
+		if key, err = r.Keys.StagedKey(r.work, r.iss); err != nil {
+			return bundle.Bundle{}, fmt.Errorf("loading the staged key: %w", err)
+		}
 	}
 	b, err := bundle.Make(chain, key, bundle.Origin{
 		Directory: r.iss.Wanted.Directory, Account: r.iss.Account, Profile: r.iss.Wanted.Profile, IssuedAt: r.iss.IssuedAt,
@@ -226,6 +229,11 @@ func (r *run) safeKey() (crypto.Signer, error) {
 	if !errors.Is(err, ErrNoKey) || r.iss.Finalized {
 		return nil, fmt.Errorf("loading the staged key: %w", err)
 	}
+	return r.stageKey()
+}
+
+// stageKey makes a key and keeps it safe, unless one is kept already, which it is then.
+func (r *run) stageKey() (crypto.Signer, error) {
 	key, err := r.key()
 	if err != nil {
 		return nil, fmt.Errorf("making the key: %w", err)

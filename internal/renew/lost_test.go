@@ -60,6 +60,47 @@ func TestWithoutAnAnswerFromTheListTheOrderIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestALostOrderThatIsNotFoundIsMadeAgainAtOnce(t *testing.T) {
+	t.Run("so that one delivery is enough", func(t *testing.T) {
+		w := newWorld(t)
+		w.want(t, "www", "a.example")
+		w.calls, w.at, w.fate = nil, indexOf(calls(t, "a.example"), "NewOrder"), lostAnswer
+		if r := w.deliver("one", scheduled("www"))[0]; !r.Issued {
+			t.Errorf("%+v", r)
+		}
+		w.clean(t, "www")
+		if len(w.ca.orders) != 2 || w.ca.finalized != 1 || w.ordersSent() != 2 {
+			t.Errorf("%d orders, %d certificates, %d newOrders", len(w.ca.orders), w.ca.finalized, w.ordersSent())
+		}
+	})
+	t.Run("but not where the CA can't be reached to look for it", func(t *testing.T) {
+		w := newWorld(t)
+		w.want(t, "www", "a.example")
+		w.broken["NewOrder"] = renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the answer was lost"))
+		w.broken["FindOrder"] = renew.Fail(renew.Later, reason.CAUnavailable, errors.New("no connection"))
+		if r := w.deliver("one", scheduled("www"))[0]; r.Issued || w.ordersSent() != 1 {
+			t.Errorf("%+v, %d newOrders", r, w.ordersSent())
+		}
+	})
+	t.Run("each paid for, and once", func(t *testing.T) {
+		w := newWorld(t)
+		w.want(t, "www", "a.example")
+		w.broken["NewOrder"] = renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the answer was lost"))
+		if r := w.deliver("one", scheduled("www"))[0]; r.Issued || r.Reason != reason.CAUnavailable || w.ordersSent() != 2 {
+			t.Errorf("%+v, %d newOrders", r, w.ordersSent())
+		}
+		spent := 0
+		for _, call := range w.calls {
+			if call == "Spend" {
+				spent++
+			}
+		}
+		if spent != 3 { // the registration was the first
+			t.Errorf("paid %d times: %v", spent, w.calls)
+		}
+	})
+}
+
 // afterLoss is a world in which the process died when newOrder was sent, at the next delivery.
 func afterLoss(t *testing.T) *world {
 	t.Helper()

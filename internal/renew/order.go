@@ -39,6 +39,10 @@ func (r *run) newOrder(ca CA) (Order, error) {
 	r.iss.Account = ca.Account()
 	r.iss.Replaces = r.replaces(ca)
 	order, err := r.attempt(ca)
+	if unknown(err) && r.searched { // once, and not where the CA can't be reached: what the CA may have made is abandoned, unless it hands the same order out again
+		r.log.Warn("the order isn't to be found, ordering again", "cause", err.Error())
+		order, err = r.attempt(ca)
+	}
 	if errors.Is(err, ErrReplaced) && r.iss.Replaces != "" {
 		r.log.Warn("the CA refuses to replace what is in use, ordering without naming it", "cause", err.Error())
 		r.iss.Replaces = ""
@@ -53,6 +57,7 @@ func (r *run) lost(ca CA) (order Order, found bool, err error) {
 		return Order{}, false, nil
 	}
 	order, found, err = ca.FindOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
+	r.searched = err == nil
 	switch {
 	case r.work.Err() != nil:
 		return Order{}, false, fmt.Errorf("looking for an order whose answer was lost: %w", r.work.Err())
@@ -118,7 +123,11 @@ func (r *run) attempt(ca CA) (Order, error) {
 		return Order{}, err
 	}
 	if r.iss.Rehearsal == "" {
-		if _, err := r.safeKey(); err != nil {
+		safe := r.safeKey
+		if r.iss.Attempt == 1 { // there can hardly be one to look for
+			safe = r.stageKey
+		}
+		if _, err := safe(); err != nil {
 			return Order{}, err
 		}
 	}

@@ -101,7 +101,7 @@ type CA interface {
 
 // Orders are the orders of an account (RFC 8555, 7.4).
 type Orders interface {
-	// NewOrder sends one newOrder, never a second one by itself. Errors: *Denied for a 429; ErrReplaced for 409 alreadyReplaced; Unknown where
+	// NewOrder sends one newOrder, and another one only where the CA, or what stands before it, refused to look at the first. Errors: *Denied for a 429; ErrReplaced for 409 alreadyReplaced; Unknown where
 	// the answer was lost.
 	NewOrder(ctx context.Context, o NewOrder) (Order, error)
 	// Order looks at an order.

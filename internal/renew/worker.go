@@ -15,6 +15,7 @@ package renew
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -189,16 +190,18 @@ func (w *Worker) release(ctx context.Context, owner string, fence int64, pace ti
 // run is one job in one invocation.
 type run struct {
 	*batch
-	job     Job
-	cert    inventory.Certificate
-	iss     Issuance
-	current *Stored      // what consumers read now; nil where there is nothing
-	asked   bool         // a person asked for it by message
-	again   bool         // and did so after the last attempt ended; the planner repeats wishes in jobs of its own
-	looked  bool         // this invocation paid for the order, and so failing is known
-	failing []budget.Key // names that failed lately or are paused, as the budgets had it when the order was paid for
-	marked  []budget.Key // those of them that are paused
-	log     *slog.Logger
+	job       Job
+	cert      inventory.Certificate
+	iss       Issuance
+	current   *Stored       // what consumers read now; nil where there is nothing
+	asked     bool          // a person asked for it by message
+	again     bool          // and did so after the last attempt ended; the planner repeats wishes in jobs of its own
+	looked    bool          // this invocation paid for the order, and so failing is known
+	failing   []budget.Key  // names that failed lately or are paused, as the budgets had it when the order was paid for
+	marked    []budget.Key  // those of them that are paused
+	searched  bool          // the account was searched for an order whose answer was lost
+	finalized crypto.Signer // the key with which this invocation finalized the order
+	log       *slog.Logger
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it.

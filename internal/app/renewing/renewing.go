@@ -46,18 +46,18 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 	if err != nil {
 		return nil, nil, err
 	}
-	network := app.Network(roots) // the account's requests and those for renewal information are one line
 	table := store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard)
 	table.Log = log
 	secrets := vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix)
+	accounts := issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Roots: roots})
 	return &renew.Worker{
 		Ports: renew.Ports{
 			Certificates: table, Issuances: table, Budgets: table, Sets: table, Lease: table,
-			Accounts: issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Network: network}),
+			Accounts: accounts,
 			DNS: dns.New(dns.Options{
 				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
 			}),
-			Keys: secrets, Vault: secrets, RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(network), Version: app.Version}),
+			Keys: secrets, Vault: secrets, RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(accounts.Line()), Version: app.Version, Rate: cfg.Rate}), // one line, one pace
 			Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		},
 		Settings: renew.Settings{

@@ -51,6 +51,11 @@ func (a *answer) send(w http.ResponseWriter, part func([]byte) []byte) {
 	_, _ = w.Write(part(body))
 }
 
+// badNonce says whether the answer refuses a signature's nonce (RFC 8555 section 6.5).
+func (a *answer) badNonce() bool {
+	return a.status == http.StatusBadRequest && bytes.Contains(a.body.Bytes(), []byte(":badNonce\""))
+}
+
 func whole(body []byte) []byte { return body }
 
 func half(body []byte) []byte { return body[:len(body)/2] }

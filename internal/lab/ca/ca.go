@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"io"
 	"log"
 	"net/http"
 	"sync"
@@ -17,8 +18,11 @@ const drainTime = 5 * time.Second
 type CA struct {
 	pebble    *pebble
 	directory string
+	leaf      tls.Certificate
 	rootPEM   []byte
 	now       func() time.Time
+	log       io.Writer
+	reuse     bool // as in Options
 
 	fronts  fronts
 	serving sync.WaitGroup
@@ -43,32 +47,45 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	listener, err := listen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c := &CA{
-		pebble:    newPebble(o),
-		directory: directoryOf(listener),
-		rootPEM:   rootPEM,
-		now:       o.Now,
-		ended:     make(chan struct{}),
-	}
-	c.server = &http.Server{
-		Handler:           c,
-		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{leaf}, MinVersion: tls.VersionTLS12},
-		ConnContext:       withConn,
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(o.Log, "lab ca ", log.LstdFlags|log.LUTC),
-	}
-	ctx, c.end = context.WithCancel(ctx)
-	c.serve(listener, Endpoint{OrderReuse: o.OrderReuse})
-	go c.run(ctx)
-	if err := c.Healthy(ctx); err != nil {
-		c.Close()
+	c := &CA{pebble: newPebble(o), leaf: leaf, rootPEM: rootPEM, now: o.Now, log: o.Log, reuse: o.OrderReuse}
+	if err := c.open(ctx); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Door opens another way in to the same CA, until Close or the end of ctx: an address with an edge, hooks and a record of its own, so that one
+// client can be watched while others are busy. Closing the CA leaves it open.
+func (c *CA) Door(ctx context.Context) (*CA, error) {
+	d := &CA{pebble: c.pebble, leaf: c.leaf, rootPEM: c.rootPEM, now: c.now, log: c.log, reuse: c.reuse}
+	if err := d.open(ctx); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// open listens, and answers when the CA does.
+func (c *CA) open(ctx context.Context) error {
+	listener, err := listen(ctx)
+	if err != nil {
+		return err
+	}
+	c.directory, c.ended = directoryOf(listener), make(chan struct{})
+	c.server = &http.Server{
+		Handler:           c,
+		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12},
+		ConnContext:       withConn,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(c.log, "lab ca ", log.LstdFlags|log.LUTC),
+	}
+	ctx, c.end = context.WithCancel(ctx)
+	c.serve(listener, Endpoint{OrderReuse: c.reuse})
+	go c.run(ctx)
+	if err := c.Healthy(ctx); err != nil {
+		c.Close()
+		return err
+	}
+	return nil
 }
 
 // run serves until ctx ends, then until what is being answered is done, at most drainTime longer.

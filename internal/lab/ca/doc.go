@@ -2,7 +2,7 @@
 // an HTTPS front of the lab's own that sees each request as the CA's operator would.
 //
 // The front does what Pebble cannot: it names and records every request (CA.Requests, CA.Orders), lets hooks
-// answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Limit),
+// answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Bear), loses what a network would (CA.Fail),
 // hands out pending orders again as Let's Encrypt does (Options.OrderReuse), lets authorizations grow too old
 // (CA.Lapse), and lets only one request at a time into Pebble, which deadlocks otherwise. It may have several
 // addresses (CA.Listen), by which those who ask are told apart. It changes nothing that a JWS covers: Pebble sees the client's

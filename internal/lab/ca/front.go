@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 const maxBody = 1 << 20 // bytes; a 100-name finalize is far below
@@ -38,10 +39,30 @@ func (c *CA) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	x := &exchange{CA: c, w: w, hr: hr, body: body, kept: c.record.open(r), leave: sync.OnceFunc(c.edge.leave)}
 	defer x.leave()
 	if refused {
-		x.finish(nil, ServiceBusy(wait))
+		x.record.update(x.kept, func(r *Request) { r.Refused = true })
+		x.finish(nil, c.edge.settings().refuse(wait))
+		return
+	}
+	if !x.travel(c.edge.settings().Latency) {
 		return
 	}
 	x.answer()
+}
+
+// travel takes the time that a request needs; false where its client didn't wait for it.
+func (x *exchange) travel(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-x.hr.Context().Done():
+		x.cut()
+		return false
+	}
 }
 
 // answer asks the hooks about a request and, unless they say otherwise, the CA.
@@ -57,7 +78,7 @@ func (x *exchange) answer() {
 		ordered = x.record.ordered(asked, order)
 	}
 	done := x.record.update(x.kept, func(r *Request) {
-		r.Upstream = a.status
+		r.Upstream, r.BadNonce = a.status, a.badNonce()
 		if order.ID != "" {
 			r.OrderURL, r.Names = order.URL, order.Names
 		}
@@ -92,6 +113,9 @@ func (x *exchange) finish(upstream *answer, v Verdict) {
 
 func (x *exchange) sendInstead(v Verdict) {
 	a := v.answer
+	if a.badNonce() {
+		x.record.update(x.kept, func(r *Request) { r.BadNonce = true })
+	}
 	a.header = a.header.Clone() // a hook may give one verdict many times
 	if v.nonce && x.hr.Method == http.MethodPost {
 		if nonce, err := x.pebble.nonce(x.hr); err == nil {

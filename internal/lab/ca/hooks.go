@@ -43,6 +43,11 @@ func (c *CA) OnBefore(hook Hook) (remove func()) { return c.before.add(hook) }
 // Request has Upstream and, for a new order, OrderURL.
 func (c *CA) OnAfter(hook Hook) (remove func()) { return c.after.add(hook) }
 
+// Bear puts this edge in front of the CA, in the place of the one before.
+func (c *CA) Bear(e Edge) { c.edge.set(e) }
+
 // Limit makes the edge in front of the CA refuse, with 503 and Retry-After, what comes above rps requests a
 // second with the given burst, or while concurrency requests are being answered. Zero lifts that limit.
-func (c *CA) Limit(rps float64, burst, concurrency int) { c.edge.set(rps, burst, concurrency) }
+func (c *CA) Limit(rps float64, burst, concurrency int) {
+	c.Bear(Edge{Rate: rps, Burst: burst, Concurrency: concurrency})
+}

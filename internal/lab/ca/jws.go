@@ -11,6 +11,7 @@ import (
 // signed is what a JWS says, unverified: that is the CA's business, the front only looks on.
 type signed struct {
 	keyID   string
+	nonce   string
 	payload []byte
 }
 
@@ -29,6 +30,7 @@ func decodeJWS(body []byte) (signed, error) {
 	}
 	var protected struct {
 		KeyID string `json:"kid"`
+		Nonce string `json:"nonce"`
 	}
 	if err := json.Unmarshal(header, &protected); err != nil {
 		return signed{}, fmt.Errorf("decoding JWS protected header: %w", err)
@@ -37,7 +39,7 @@ func decodeJWS(body []byte) (signed, error) {
 	if err != nil {
 		return signed{}, fmt.Errorf("decoding JWS payload: %w", err)
 	}
-	return signed{keyID: protected.KeyID, payload: payload}, nil
+	return signed{keyID: protected.KeyID, nonce: protected.Nonce, payload: payload}, nil
 }
 
 // wantedOrder is the payload of a new-order (RFC 8555 section 7.4, RFC 9773 section 5, ACME profiles).

@@ -16,6 +16,8 @@ type Request struct {
 
 	// Account is the JWS's key id: the account's URL. Empty for GET, HEAD and new-account.
 	Account string
+	// Nonce is the JWS's.
+	Nonce string
 	// Names are the order's identifiers, sorted: of a new-order as asked, of an order's own resources
 	// (authorizations, challenges, finalize, certificate) as the CA has them, of renewal-info the certificate's.
 	Names []string
@@ -33,6 +35,8 @@ type Request struct {
 	Upstream int
 	// Status is what was sent to the client, 0 before that and if the connection was cut instead.
 	Status int
+	// Refused says that the edge refused it, BadNonce that its nonce was, by the CA or by a hook.
+	Refused, BadNonce bool
 	// Cut says that the lab ended the connection before the whole answer was out.
 	Cut bool
 
@@ -59,7 +63,7 @@ func newRequest(hr *http.Request, body []byte, now time.Time) Request {
 	}
 	// What isn't a JWS is the CA's to refuse; the record then merely knows less.
 	if jws, err := decodeJWS(body); err == nil {
-		r.Account = jws.keyID
+		r.Account, r.Nonce = jws.keyID, jws.nonce
 		if kind == KindNewOrder {
 			order := decodeOrder(jws.payload)
 			r.Names, r.Replaces, r.Profile = order.names(), order.Replaces, order.Profile

@@ -70,7 +70,7 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the lab's name server: %w", err)
 	}
-	answerer := &handler{source: options.Source, log: options.Log}
+	answerer := &handler{source: &shared{source: options.Source}, log: options.Log}
 	server := &Server{
 		addr: stream.Addr().String(),
 		tcp:  &dns.Server{Listener: stream, Handler: answerer},

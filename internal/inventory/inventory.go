@@ -134,6 +134,8 @@ type Certificate struct {
 	Booked *Booking
 	Status Status
 	Rev    int64 // the table's version of this entry: every write is conditional on it; 0 where it isn't stored yet
+
+	Followups []Followup // what is owed beside an order
 }
 
 // SameNames says whether what is in use is for exactly the names that are wanted; both are sorted and distinct.

@@ -37,7 +37,11 @@ func (r *run) finish() error {
 		if c.Wanted.Enabled {
 			c.Status.Due = r.Now() // the planner gives its renewal a place in the calendar
 		}
-		return r.close(r.work, c)
+		c, err := r.spread(r.keepLeaves(c))
+		if err != nil {
+			return err
+		}
+		return r.close(r.work, dueForFollowups(c))
 	})
 }
 
@@ -196,7 +200,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 		s.Asked = r.job.wish()
 	}
 	c.Status = s
-	return c
+	return dueForFollowups(c)
 }
 
 // tell puts what failed on the bus; a job that merely goes on later, or waits for another, is no news.

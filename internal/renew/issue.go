@@ -195,8 +195,14 @@ func (r *run) askWindow(u *inventory.InUse) {
 // attempt drops its key, so that none lies about while the certificate waits for its next.
 func (r *run) safeKey() (crypto.Signer, error) {
 	staged, err := r.Keys.StagedKey(r.work, r.iss)
-	if err == nil {
+	if err == nil && (r.iss.Finalized || !r.tainted(staged)) {
 		return staged, nil
+	}
+	if err == nil { // it was staged before anybody knew
+		if err := r.dropKey(r.work); err != nil {
+			return nil, err
+		}
+		err = ErrNoKey
 	}
 	if !errors.Is(err, ErrNoKey) || r.iss.Finalized {
 		return nil, fmt.Errorf("loading the staged key: %w", err)
@@ -213,7 +219,7 @@ func (r *run) safeKey() (crypto.Signer, error) {
 
 // key is the one in use, where it is to be kept, or a new one.
 func (r *run) key() (crypto.Signer, error) {
-	if r.iss.Wanted.ReuseKey && r.current != nil && r.current.Bundle.KeyType == r.iss.Wanted.KeyType {
+	if r.iss.Wanted.ReuseKey && !r.cert.Compromised() && r.current != nil && r.current.Bundle.KeyType == r.iss.Wanted.KeyType {
 		return bundle.ParseKey(r.current.Bundle.PrivateKey)
 	}
 	return bundle.NewKey(r.iss.Wanted.KeyType)

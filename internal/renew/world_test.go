@@ -86,7 +86,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.ca, w.stagingCA = newCA(t, w), newCA(t, w)
 	w.stagingCA.host, w.stagingCA.prefix = "staging.example", "staging "
-	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}}
+	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}, previous: map[string]renew.Stored{}}
 	return w
 }
 
@@ -314,7 +314,8 @@ func (w *world) DropKey(_ context.Context, i renew.Issuance) error {
 // vault keeps secrets as Secrets Manager does: a first version is current at once.
 type vault struct {
 	*world
-	current, staged map[string]renew.Stored
+	current, staged, previous map[string]renew.Stored
+
 	readBack        func(bundle.Bundle) bundle.Bundle // what Stage reads back; nil for what was written
 }
 
@@ -322,6 +323,17 @@ func (v *vault) Current(_ context.Context, name string) (s renew.Stored, err err
 	err = v.do("Current", func() error {
 		var ok bool
 		if s, ok = v.current[name]; !ok {
+			return renew.ErrNoSecret
+		}
+		return nil
+	})
+	return s, err
+}
+
+func (v *vault) Previous(_ context.Context, name string) (s renew.Stored, err error) {
+	err = v.do("Previous", func() error {
+		var ok bool
+		if s, ok = v.previous[name]; !ok {
 			return renew.ErrNoSecret
 		}
 		return nil
@@ -348,7 +360,14 @@ func (v *vault) Stage(_ context.Context, i renew.Issuance, b bundle.Bundle) (s r
 }
 
 func (v *vault) Promote(_ context.Context, s renew.Stored) error {
-	return v.do("Promote", func() error { v.current[s.SecretARN[len("arn:"):]] = s; return nil })
+	return v.do("Promote", func() error {
+		name := s.SecretARN[len("arn:"):]
+		if was := v.current[name]; was.VersionID != s.VersionID {
+			v.previous[name] = was
+		}
+		v.current[name] = s
+		return nil
+	})
 }
 
 // ca is a CA that issues real certificates for orders whose values stand in the world's zone.
@@ -364,6 +383,7 @@ type ca struct {
 	orders     []*order
 	finalized  int
 	replaced   map[string]bool
+	revoked    []string // serial and CRL reason
 }
 
 type order struct {
@@ -398,6 +418,17 @@ func newCA(t testing.TB, w *world) *ca {
 func (c *ca) do(name string, act func() error) error { return c.world.do(c.prefix+name, act) }
 
 func (c *ca) Account() string { return "https://" + c.host + "/acct/1" }
+
+func (c *ca) Revoke(_ context.Context, der []byte, code uint) error {
+	return c.do("Revoke", func() error {
+		leaf, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		c.revoked = append(c.revoked, fmt.Sprintf("%s/%d", bundle.Serial(leaf), code))
+		return nil
+	})
+}
 
 func (c *ca) Identities() []string { return c.identities }
 

@@ -34,6 +34,15 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 			Window: &inventory.Window{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}, RenewAt: now.Add(90 * time.Minute),
 		},
 		Booked: &inventory.Booking{Serial: "0a", Hour: now.Add(time.Hour), Rate: 694_444},
+		Followups: []inventory.Followup{
+			{
+				Kind: inventory.Revoke, Next: now.Add(time.Minute), Failures: 1, Reason: reason.CAUnavailable, Message: "503",
+				Revoke: &inventory.Revocation{
+					Serial: "09", Reason: inventory.KeyCompromise, Asked: now, NotAfter: now.Add(time.Hour), Directory: "https://ca.example/directory", Leaf: []byte{0, 255},
+				},
+			},
+			{Kind: inventory.ImportACM, ARN: "arn:aws:acm:us-east-1:1:certificate/1", Next: now},
+		},
 		Status: inventory.Status{
 			Due: now.Add(90*time.Minute + 123456789), Job: "j1", Start: now, Issuance: "", Failures: 2, Reason: reason.Budget,
 			Message: "wartet · 待つ", Limit: "new-orders-per-account", LimitKey: "0", At: now, NextAttempt: now.Add(time.Hour),

@@ -278,7 +278,7 @@ variable "certificates" {
     acme_directory       = optional(string)
     profile              = optional(string)
     preferred_chain      = optional(string)
-    dns                  = optional(object({ provider = optional(string), zone_id = optional(string), role_arn = optional(string) }))
+    dns                  = optional(object({ provider = optional(string), zone_id = optional(string), role_arn = optional(string), external_id = optional(string) }))
     reuse_key            = optional(bool)
     secret               = optional(object({ kms_key_id = optional(string), replicas = optional(list(string)), tags = optional(map(string)) }))
     enabled              = optional(bool)

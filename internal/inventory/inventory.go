@@ -43,6 +43,8 @@ type DNS struct {
 	Provider string `json:"provider,omitempty"` // empty: the deployment's default
 	ZoneID   string `json:"zone_id,omitempty"`  // Route 53 hosted zone; empty: found by the longest suffix
 	RoleARN  string `json:"role_arn,omitempty"` // assumed for the zone; empty: the worker's own role
+
+	ExternalID string `json:"external_id,omitempty"` // what the role's trust asks for (sts:ExternalId); empty: nothing
 }
 
 // Secret says how a certificate is kept.

@@ -67,6 +67,8 @@ type Record struct {
 	Provider string `json:"provider"`
 	ZoneID   string `json:"zone_id,omitempty"`
 	RoleARN  string `json:"role_arn,omitempty"`
+
+	RoleExternalID string `json:"external_id,omitempty"`
 	FQDN     string `json:"fqdn"` // where the value belongs, CNAMEs followed; ends in a dot
 }
 

@@ -130,7 +130,7 @@ run "the_fleet_says_what_was_given_and_nothing_else" {
         reuse_key            = false
         enabled              = true
         revoke_on_compromise = true
-        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone" }
+        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone", external_id = "customer-7" }
         secret               = { replicas = ["eu-west-1"], tags = { team = "web" } }
       },
     ]
@@ -147,7 +147,7 @@ run "the_fleet_says_what_was_given_and_nothing_else" {
         reuse_key            = false
         enabled              = true
         revoke_on_compromise = true
-        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone" }
+        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone", external_id = "customer-7" }
         secret               = { replicas = ["eu-west-1"], tags = { team = "web" } }
       },
     ] }

@@ -69,11 +69,15 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 }
 
 // zones gives the Route 53 client of a role, or the worker's own. The solver paces and repeats by itself, so the SDK must not.
-func zones(cloud aws.Config) func(roleARN string) dns.Route53Client {
-	return func(roleARN string) dns.Route53Client {
+func zones(cloud aws.Config) func(dns.Role) dns.Route53Client {
+	return func(role dns.Role) dns.Route53Client {
 		own := cloud.Copy()
-		if roleARN != "" {
-			own.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud), roleARN))
+		if role.ARN != "" {
+			own.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud), role.ARN, func(o *stscreds.AssumeRoleOptions) {
+				if role.ExternalID != "" {
+					o.ExternalID = &role.ExternalID
+				}
+			}))
 		}
 		return route53.NewFromConfig(own, func(o *route53.Options) { o.RetryMaxAttempts = 1 })
 	}

@@ -160,7 +160,7 @@ func Advanced(i renew.Issuance) renew.Issuance {
 	i.Result = Full(i.Certificate, i.Shard, i.Opened).InUse
 	i.Records = []renew.Record{{
 		Challenge: renew.Challenge{Domain: "*.example.com", Token: "t", KeyAuthorization: "t.k", Value: "v"},
-		Provider:  "route53", ZoneID: "Z1", RoleARN: "r", FQDN: "_acme-challenge.example.com.",
+		Provider:  "route53", ZoneID: "Z1", RoleARN: "r", RoleExternalID: "x", FQDN: "_acme-challenge.example.com.",
 	}}
 	return i
 }

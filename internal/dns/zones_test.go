@@ -56,7 +56,7 @@ func TestLocateFindsTheZone(t *testing.T) {
 		"a configured zone of other names is for a person":    {"www.example.com", inventory.DNS{ZoneID: "ZDASH"}, "", renew.Never, reason.Configuration, []string{"ZDASH", "example-a.com.", "_acme-challenge.www.example.com."}},
 		"no zone at all is for a person":                      {"www.nowhere.net", inventory.DNS{}, "", renew.Never, reason.ZoneNotFound, []string{"www.nowhere.net", "_acme-challenge.www.nowhere.net", "dns.zone_id"}},
 		"two zones of one name are for a person":              {"twice.org", inventory.DNS{}, "", renew.Never, reason.Configuration, []string{"ZTWO1, ZTWO2", "dns.zone_id"}},
-		"an unknown provider is for a person":                 {"example.com", inventory.DNS{Provider: "no-such"}, "", renew.Never, reason.Configuration, []string{`"no-such"`, "route53, acme-dns, cloudflare, httpreq, rfc2136"}},
+		"an unknown provider is for a person":                 {"example.com", inventory.DNS{Provider: "no-such"}, "", renew.Never, reason.Configuration, []string{`"no-such"`, "route53, acme-dns, cloudflare, digitalocean", "rfc2136", "TAGS=allproviders"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := s.Locate(t.Context(), row.dns, challenges(row.domain))

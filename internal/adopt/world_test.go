@@ -47,6 +47,7 @@ type secrets struct {
 	untagged map[string]bool
 	writes   int
 	promoted int
+	dressed  []string // serials
 	fail     error // of Promote
 }
 
@@ -89,6 +90,11 @@ func (s *secrets) Promote(_ context.Context, st renew.Stored) error {
 		delete(s.pending, name)
 		delete(s.foreign, name)
 	}
+	return nil
+}
+
+func (s *secrets) Dress(_ context.Context, want inventory.Secret, st renew.Stored) error {
+	s.dressed = append(s.dressed, st.Bundle.Serial)
 	return nil
 }
 

@@ -67,6 +67,7 @@ func (r *reader) fields(e *Entry, domains *domainList) map[string]field {
 		"dns":                  r.dns(&w.DNS),
 		"reuse_key":            r.boolean(&w.ReuseKey),
 		"secret":               r.secret(&w.Secret),
+		"acm":                  r.acm(&w.ACM),
 		"enabled":              r.boolean(&w.Enabled),
 		"revoke_on_compromise": r.boolean(&w.RevokeOnCompromise),
 	}

@@ -28,11 +28,15 @@ var allFields = []Entry{
 				Replicas: []string{"eu-west-1", "us-gov-west-1"},
 				Tags:     map[string]string{"team": "web", "cost centre": "4711", "empty": ""},
 			},
+			ACM: []inventory.ACM{
+				{ARN: "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"},
+				{ARN: "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000001"},
+			},
 			RevokeOnCompromise: true,
 		},
 	},
 	{
-		Name: "plain", Line: 24,
+		Name: "plain", Line: 27,
 		Wanted: inventory.Wanted{
 			Domains: []string{"xn--bcher-kva.example"}, KeyType: inventory.EC256, Directory: letsTest.Directory, Enabled: true,
 		},

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -12,9 +13,9 @@ type FollowupKind string
 
 // The closed list of kinds.
 const (
-	Revoke     FollowupKind = "revoke"      // revoke what is in use no longer
-	ImportACM  FollowupKind = "import-acm"  // put what is in use into a certificate of ACM's
-	DressSaved FollowupKind = "dress-saved" // tags and replicas of the secret
+	Revoke     FollowupKind = "revoke"     // revoke what is in use no longer
+	ImportACM  FollowupKind = "acm-import" // put what is in use into a certificate of ACM's
+	DressSaved FollowupKind = "secret"     // tags and replicas of the secret
 )
 
 // Followup is work that is owed beside, or after, an issuance: it is done without an order and tried again on its own until it is done. One
@@ -37,6 +38,38 @@ type Revocation struct {
 	NotAfter  time.Time        `json:"not_after"` // from then on there is nothing to revoke
 	Directory string           `json:"acme_directory"`
 	Leaf      []byte           `json:"leaf,omitempty"` // DER; the worker adds it before the certificate is replaced
+}
+
+// Deliveries are where a certificate is brought once it is current.
+func (w Wanted) Deliveries() []Followup {
+	all := []Followup{{Kind: DressSaved}}
+	for _, a := range w.ACM {
+		all = append(all, Followup{Kind: ImportACM, ARN: a.ARN})
+	}
+	return all
+}
+
+// redirected is c with what follows of wishes that changed: what is in use is brought to where it wasn't wanted before, without an order.
+func (c Certificate) redirected(before Wanted, now time.Time) Certificate {
+	for _, a := range before.ACM {
+		if !slices.Contains(c.Wanted.ACM, a) {
+			c = c.Settled(Followup{Kind: ImportACM, ARN: a.ARN})
+		}
+	}
+	if c.InUse == nil || c.InUse.SecretARN == "" {
+		return c
+	}
+	now = now.UTC().Truncate(time.Second)
+	for _, a := range c.Wanted.ACM {
+		if !slices.Contains(before.ACM, a) {
+			c = c.Owe(Followup{Kind: ImportACM, ARN: a.ARN, Next: now})
+		}
+	}
+	was, is := before.Secret, c.Wanted.Secret
+	if was.KMSKeyID != is.KMSKeyID || !slices.Equal(was.Replicas, is.Replicas) || !maps.Equal(was.Tags, is.Tags) {
+		c = c.Owe(Followup{Kind: DressSaved, Next: now})
+	}
+	return c
 }
 
 // RevocationReason is a CRL reason by its name (RFC 5280, 5.3.1), as far as a subscriber may give it.

@@ -54,6 +54,11 @@ type Secret struct {
 	Tags     map[string]string `json:"tags,omitempty"`
 }
 
+// ACM is a certificate of AWS Certificate Manager's that is kept the same as ours, for what reads no secrets: load balancers, CloudFront.
+type ACM struct {
+	ARN string `json:"arn"` // of one that was imported; its region is the one to import in
+}
+
 // Wanted is what the fleet file asks for.
 type Wanted struct {
 	Domains            []string  `json:"domains"` // lower-case A-labels, sorted, distinct
@@ -64,6 +69,7 @@ type Wanted struct {
 	DNS                DNS       `json:"dns"`
 	ReuseKey           bool      `json:"reuse_key,omitempty"`
 	Secret             Secret    `json:"secret"`
+	ACM                []ACM     `json:"acm,omitempty"`
 	Enabled            bool      `json:"enabled"`
 	RevokeOnCompromise bool      `json:"revoke_on_compromise,omitempty"`
 	Since              time.Time `json:"since"` // when these names were first wanted; the deadline of a first issuance counts from here

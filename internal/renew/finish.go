@@ -26,6 +26,7 @@ func (r *run) finish() error {
 	if err := r.sweep(); err != nil {
 		return err
 	}
+	owed := r.deliver()
 	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter), u.RenewAt)
 	if err := r.Bus.Publish(r.work, done); err != nil {
 		r.log.Warn("telling the bus", "cause", err.Error())
@@ -36,6 +37,12 @@ func (r *run) finish() error {
 		c.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: r.Now()}
 		if c.Wanted.Enabled {
 			c.Status.Due = r.Now() // the planner gives its renewal a place in the calendar
+		}
+		for _, f := range c.Wanted.Deliveries() { // what was owed of the one before is over
+			c = c.Settled(f)
+		}
+		for _, f := range owed {
+			c = c.Owe(f)
 		}
 		c, err := r.spread(r.keepLeaves(c))
 		if err != nil {

@@ -28,37 +28,34 @@ func (r *run) attend(ctx context.Context, res Result) Result {
 			continue
 		}
 		err := r.follow(f)
-		failed := asFailure(err)
-		if err != nil && (failed.Reason == reason.Deadline || failed.Reason == reason.Interrupted) {
+		if cutShort(err) {
 			continue // the next delivery goes on
 		}
 		if err := r.written(ctx, f, err); err != nil {
 			r.log.Warn("writing down a follow-up; it is done again", "followup", f.Kind, "cause", err.Error())
 		}
 		if err != nil {
-			res.Failed, res.Reason = true, failed.Reason
+			res.Failed, res.Reason = true, asFailure(err).Reason
 		}
 	}
 	return res
 }
 
-// written keeps what became of a follow-up, and says on the bus what failed.
+// cutShort says whether an error is only that the invocation ends.
+func cutShort(err error) bool {
+	if err == nil {
+		return false
+	}
+	why := asFailure(err).Reason
+	return why == reason.Deadline || why == reason.Interrupted
+}
+
+// written keeps what became of a follow-up.
 func (r *run) written(ctx context.Context, f inventory.Followup, err error) error {
 	change := func(c inventory.Certificate) inventory.Certificate { return c.Settled(f) }
 	if err != nil {
-		failed := asFailure(err)
-		f.Failures++
-		f.Reason, f.Message = failed.Reason, brief(fmt.Sprintf("%s: %s", what(f), failed.Error()))
-		f.Next = r.Now().Add(inventory.Backoff(f.Failures))
-		if failed.Kind == Never {
-			f.Next = r.Now().Add(askAPerson)
-		}
+		f = r.postponed(f, err)
 		change = func(c inventory.Certificate) inventory.Certificate { return c.Owe(f) }
-		r.log.Error("a follow-up failed", "followup", f.Kind, "reason", f.Reason, "next_attempt", f.Next, "cause", err.Error())
-		e := event.Failed(r.subject(r.cert.InUse), f.Reason, f.Message+" (what is in use isn't touched by this)", f.Next)
-		if err := r.Bus.Publish(r.work, e); err != nil {
-			r.log.Warn("telling the bus", "cause", err.Error())
-		}
 	} else {
 		r.log.Info("a follow-up is done", "followup", f.Kind, "what", what(f))
 	}
@@ -70,6 +67,37 @@ func (r *run) written(ctx context.Context, f inventory.Followup, err error) erro
 		r.cert = c
 		return nil
 	})
+}
+
+// postponed is a follow-up that failed, with when it is tried again. It is told on the bus.
+func (r *run) postponed(f inventory.Followup, err error) inventory.Followup {
+	failed := asFailure(err)
+	f.Next = r.Now().UTC()
+	if cutShort(err) {
+		return f
+	}
+	f.Failures++
+	f.Reason, f.Message = failed.Reason, brief(fmt.Sprintf("%s: %s", what(f), failed.Error()))
+	f.Next = f.Next.Add(inventory.Backoff(f.Failures))
+	if failed.Kind == Never {
+		f.Next = r.Now().UTC().Add(askAPerson)
+	}
+	r.log.Error("a follow-up failed", "followup", f.Kind, "reason", f.Reason, "next_attempt", f.Next, "cause", err.Error())
+	e := event.Failed(r.subject(r.cert.InUse), f.Reason, f.Message+" (what is in use isn't touched by this)", f.Next)
+	if err := r.Bus.Publish(r.work, e); err != nil {
+		r.log.Warn("telling the bus", "cause", err.Error())
+	}
+	return f
+}
+
+// deliver brings what was just made current to everywhere else that it is wanted, and returns what is still owed of that.
+func (r *run) deliver() (owed []inventory.Followup) {
+	for _, f := range r.cert.Wanted.Deliveries() {
+		if err := r.follow(f); err != nil {
+			owed = append(owed, r.postponed(f, err))
+		}
+	}
+	return owed
 }
 
 // dueForFollowups is c, looked at no later than its next follow-up needs.
@@ -84,15 +112,36 @@ func (r *run) follow(f inventory.Followup) error {
 	switch f.Kind {
 	case inventory.Revoke:
 		return r.revoke(*f.Revoke)
+	case inventory.DressSaved:
+		return r.deliverBy(func(s Stored) error { return r.Vault.Dress(r.work, r.cert.Wanted.Secret, s) })
+	case inventory.ImportACM:
+		return r.deliverBy(func(s Stored) error { return r.ACM.Import(r.work, f.ARN, s.Bundle) })
 	}
 	return refused(reason.Configuration, "a follow-up of kind %q isn't known to this version", f.Kind)
 }
 
 func what(f inventory.Followup) string {
-	if f.Revoke != nil {
+	switch f.Kind {
+	case inventory.Revoke:
 		return fmt.Sprintf("revoking serial %s (%s)", f.Revoke.Serial, f.Revoke.Reason)
+	case inventory.ImportACM:
+		return "importing into " + f.ARN
+	case inventory.DressSaved:
+		return "bringing tags and replicas to the secret"
 	}
-	return string(f.Kind) + " " + f.ARN
+	return string(f.Kind)
+}
+
+// deliverBy hands over what consumers read now, whatever this run knew before.
+func (r *run) deliverBy(by func(Stored) error) error {
+	s, err := r.Vault.Current(r.work, r.cert.Name)
+	if errors.Is(err, ErrNoSecret) {
+		return Fail(Later, reason.StorageFailed, fmt.Errorf("reading what is current: %w", err))
+	}
+	if err != nil {
+		return fmt.Errorf("reading what is current: %w", err)
+	}
+	return by(s)
 }
 
 // revoke revokes what was replaced, by the account that it was ordered by (RFC 8555, 7.6). What has ended can't be misused any more.

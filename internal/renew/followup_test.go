@@ -283,3 +283,123 @@ func TestARevocationOutlivesTheNextRenewal(t *testing.T) {
 		t.Errorf("revoked %v of %d, want %s/4", w.ca.revoked, w.ca.finalized, old)
 	}
 }
+
+const albARN, cdnARN = "arn:aws:acm:eu-central-1:1:certificate/alb", "arn:aws:acm:us-east-1:1:certificate/cdn"
+
+func TestACertificateIsBroughtToWhereElseItIsWanted(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.change(t, "www", func(x *inventory.Wanted) { x.ACM, x.Secret.Replicas = []inventory.ACM{{ARN: albARN}, {ARN: cdnARN}}, []string{"eu-west-1"} })
+	w.untilIssued(t, "www")
+	w.clean(t, "www")
+	serial := w.certificate(t, "www").InUse.Serial
+	if w.shelf[albARN] != serial || w.shelf[cdnARN] != serial || w.vault.dressed != serial+"[eu-west-1]" || w.certificate(t, "www").Followups != nil {
+		t.Errorf("ACM %v, secret %s, owed %+v", w.shelf, w.vault.dressed, w.certificate(t, "www").Followups)
+	}
+}
+
+func TestKilledAtEveryCallACertificateIsBroughtEverywhere(t *testing.T) {
+	start := func(t *testing.T) *world {
+		w := newWorld(t)
+		w.want(t, "www", "a.example")
+		w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: albARN}} })
+		w.calls = nil
+		return w
+	}
+	plain := start(t)
+	plain.deliver("one", scheduled("www"))
+	for i, call := range slices.Clone(plain.calls) {
+		for f, when := range map[fate]string{killBefore: "before", killAfter: "after", lostAnswer: "lost", failed: "failed"} {
+			t.Run(fmt.Sprintf("%02d %s %s", i+1, when, call), func(t *testing.T) {
+				w := start(t)
+				w.at, w.fate = i+1, f
+				w.deliver("one", scheduled("www"))
+				for n := range 4 {
+					w.dead, w.at = false, 0
+					w.pass(16 * time.Minute)
+					if c := w.certificate(t, "www"); c.InUse == nil || c.Status.Issuance != "" || c.Owes(w.clock()) {
+						w.deliver(fmt.Sprint("next", n), scheduled("www"))
+					}
+				}
+				w.clean(t, "www")
+				c := w.certificate(t, "www")
+				if w.shelf[albARN] != c.InUse.Serial || w.vault.dressed != c.InUse.Serial+"[]" || c.Followups != nil || w.ca.finalized != 1 {
+					t.Errorf("ACM %v, secret %s, owed %+v, %d certificates", w.shelf, w.vault.dressed, c.Followups, w.ca.finalized)
+				}
+			})
+		}
+	}
+}
+
+func TestAPlaceThatRefusesLeavesTheRestOfTheIssuanceStanding(t *testing.T) {
+	for call, kind := range map[string]inventory.FollowupKind{"Import": inventory.ImportACM, "Dress": inventory.DressSaved} {
+		t.Run(call, func(t *testing.T) {
+			w := newWorld(t)
+			w.want(t, "www", "a.example")
+			w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: albARN}} })
+			w.broken[call] = renew.Fail(renew.Never, reason.PermissionDenied, errors.New("allow it"))
+			if r := w.deliver("one", scheduled("www"))[0]; !r.Done || !r.Issued {
+				t.Fatalf("%+v", r)
+			}
+			w.leftOver(t)
+			c := w.certificate(t, "www")
+			if c.Status.Reason != reason.NotDue || c.Status.Failures != 0 || len(c.Followups) != 1 || c.Followups[0].Kind != kind || c.Followups[0].Reason != reason.PermissionDenied {
+				t.Fatalf("%+v, %+v", c.Status, c.Followups)
+			}
+			kinds := []event.Kind{w.events[0].Kind, w.events[1].Kind}
+			if !slices.Contains(kinds, event.RenewalFailed) || !slices.Contains(kinds, event.CertificateIssued) {
+				t.Errorf("%v", kinds)
+			}
+			delete(w.broken, call)
+			w.pass(25 * time.Hour)
+			w.calls = nil
+			w.deliver("two", followup(w, "www"))
+			if slices.Contains(w.calls, "NewOrder") || !slices.Contains(w.calls, call) || w.certificate(t, "www").Followups != nil {
+				t.Errorf("%v", w.calls)
+			}
+		})
+	}
+}
+
+func TestWhatIsOwedIsAlwaysTheCertificateThatIsInUse(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: albARN}} })
+	w.broken["Import"] = renew.Fail(renew.Later, reason.StorageFailed, errors.New("throttled"))
+	w.untilIssued(t, "www")
+	w.pass(48 * time.Hour)
+	w.deliver("again", manual("www", w.clock(), true))
+	if c := w.certificate(t, "www"); len(c.Followups) != 1 {
+		t.Fatalf("%+v", c.Followups)
+	}
+	delete(w.broken, "Import")
+	w.pass(time.Hour)
+	w.deliver("owed", followup(w, "www"))
+	if c := w.certificate(t, "www"); w.shelf[albARN] != c.InUse.Serial || c.Followups != nil {
+		t.Errorf("ACM %v, in use %s", w.shelf, c.InUse.Serial)
+	}
+}
+
+func TestApplyingAnotherPlaceBringsWhatIsInUseThereWithoutAnOrder(t *testing.T) {
+	w := issued(t, "a.example")
+	c := w.certificate(t, "www")
+	wanted := c.Wanted
+	wanted.ACM, wanted.Secret.Tags = []inventory.ACM{{ARN: cdnARN}}, map[string]string{"team": "web"}
+	next, change := inventory.Apply(c, wanted, w.clock())
+	if change != inventory.Altered || len(next.Followups) != 2 || !next.Owes(w.clock()) {
+		t.Fatalf("%s, %+v", change, next.Followups)
+	}
+	if _, err := w.table.SaveCertificate(context.Background(), next); err != nil {
+		t.Fatal(err)
+	}
+	w.calls = nil
+	w.deliver("two", followup(w, "www"))
+	if slices.Contains(w.calls, "NewOrder") || w.shelf[cdnARN] != c.InUse.Serial || w.certificate(t, "www").Followups != nil {
+		t.Errorf("%v, %v", w.calls, w.shelf)
+	}
+	wanted.ACM = nil
+	owed := w.certificate(t, "www").Owe(inventory.Followup{Kind: inventory.ImportACM, ARN: cdnARN})
+	if gone, _ := inventory.Apply(owed, wanted, w.clock()); gone.Followups != nil {
+		t.Errorf("a place that isn't wanted any more is still owed: %+v", gone.Followups)
+	}
+}

@@ -69,7 +69,7 @@ type Record struct {
 	RoleARN  string `json:"role_arn,omitempty"`
 
 	RoleExternalID string `json:"external_id,omitempty"`
-	FQDN     string `json:"fqdn"` // where the value belongs, CNAMEs followed; ends in a dot
+	FQDN           string `json:"fqdn"` // where the value belongs, CNAMEs followed; ends in a dot
 }
 
 // OrderStatus is an order's state (RFC 8555, 7.1.6).

@@ -166,6 +166,14 @@ type Vault interface {
 	Stage(ctx context.Context, i Issuance, b bundle.Bundle) (Stored, error)
 	// Promote makes a staged version current and takes its pending label away; done before is done.
 	Promote(ctx context.Context, s Stored) error
+	// Dress brings the KMS key, the replicas and the tags that are wanted to a certificate's secret; what is there is left alone.
+	Dress(ctx context.Context, want inventory.Secret, s Stored) error
+}
+
+// Shelf is where certificates are put beside their secret: AWS Certificate Manager.
+type Shelf interface {
+	// Import makes b the certificate of an ARN that exists; the same again changes nothing.
+	Import(ctx context.Context, arn string, b bundle.Bundle) error
 }
 
 // RenewalInfo asks a CA when to renew (RFC 9773).

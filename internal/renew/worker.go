@@ -44,6 +44,7 @@ type Ports struct {
 	DNS          DNS
 	Keys         Keys
 	Vault        Vault
+	ACM          Shelf
 	RenewalInfo  RenewalInfo
 	Bus          Bus
 }

@@ -61,6 +61,7 @@ type world struct {
 	zone      map[renew.Record]bool
 	vault     *vault
 	keys      map[string]crypto.Signer
+	shelf     map[string]string // what ACM has: serials by ARN
 	events    []event.Event
 	permitted []string         // names, and by whom
 	broken    map[string]error // by call name: what it answers, always
@@ -73,7 +74,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), atOnce: 1, zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, broken: map[string]error{}}
+	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), atOnce: 1, zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, shelf: map[string]string{}, broken: map[string]error{}}
 	w.table.Now = w.clock
 	w.table.Fault = func(op string, _ ...any) memory.Verdict {
 		switch before, after := w.meet(op); {
@@ -158,7 +159,7 @@ func (w *world) worker() *renew.Worker {
 	return &renew.Worker{
 		Ports: renew.Ports{
 			Certificates: w.table, Issuances: w.table, Budgets: w.table, Sets: w.table, Lease: w.table,
-			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, RenewalInfo: w, Bus: bus{w},
+			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, ACM: shelf{w}, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{
 			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -316,7 +317,8 @@ type vault struct {
 	*world
 	current, staged, previous map[string]renew.Stored
 
-	readBack        func(bundle.Bundle) bundle.Bundle // what Stage reads back; nil for what was written
+	dressed  string                            // serial, and where it was copied to
+	readBack func(bundle.Bundle) bundle.Bundle // what Stage reads back; nil for what was written
 }
 
 func (v *vault) Current(_ context.Context, name string) (s renew.Stored, err error) {
@@ -368,6 +370,17 @@ func (v *vault) Promote(_ context.Context, s renew.Stored) error {
 		v.current[name] = s
 		return nil
 	})
+}
+
+func (v *vault) Dress(_ context.Context, want inventory.Secret, s renew.Stored) error {
+	return v.do("Dress", func() error { v.dressed = fmt.Sprint(s.Bundle.Serial, want.Replicas); return nil })
+}
+
+// shelf is the world's ACM.
+type shelf struct{ *world }
+
+func (w shelf) Import(_ context.Context, arn string, b bundle.Bundle) error {
+	return w.do("Import", func() error { w.shelf[arn] = b.Serial; return nil })
 }
 
 // ca is a CA that issues real certificates for orders whose values stand in the world's zone.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	awsacm "github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/certpace/certpace/internal/acm"
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/ari"
 	"github.com/certpace/certpace/internal/budget"
@@ -57,7 +59,7 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			DNS: dns.New(dns.Options{
 				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
 			}),
-			Keys: secrets, Vault: secrets, RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(network), Version: app.Version}),
+			Keys: secrets, Vault: secrets, ACM: acm.New(shelves(cloud)), RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(network), Version: app.Version}),
 			Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		},
 		Settings: renew.Settings{
@@ -66,6 +68,13 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			Margin:  margin, AtOnce: atOnce, Log: log,
 		},
 	}, table, nil
+}
+
+// shelves gives the ACM client of a region.
+func shelves(cloud aws.Config) func(region string) acm.Client {
+	return func(region string) acm.Client {
+		return awsacm.NewFromConfig(cloud, func(o *awsacm.Options) { o.Region = region })
+	}
 }
 
 // zones gives the Route 53 client of a role, or the worker's own. The solver paces and repeats by itself, so the SDK must not.

@@ -25,6 +25,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 			Domains: domains, KeyType: inventory.EC256, Directory: "https://ca.example/directory", Profile: "classic", PreferredChain: "Root X1",
 			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z1", RoleARN: "arn:aws:iam::1:role/dns", ExternalID: "x"},
 			ReuseKey: true, Enabled: true, RevokeOnCompromise: true, Since: now.Add(-time.Hour),
+			ACM:    []inventory.ACM{{ARN: "arn:aws:acm:us-east-1:1:certificate/1"}},
 			Secret: inventory.Secret{KMSKeyID: "k", Replicas: []string{"eu-west-1"}, Tags: map[string]string{"team": "web", "empty": ""}},
 		},
 		InUse: &inventory.InUse{

@@ -182,6 +182,9 @@ func TestPebble(t *testing.T) {
 
 	t.Run("apex, wildcard and a name below become one certificate", func(t *testing.T) {
 		account, key := p.open(t), newKey(t)
+		if !slices.Contains(account.Profiles(), "classic") {
+			t.Errorf("the directory offers %q", account.Profiles())
+		}
 		_, chain := p.issue(t, account, key, renew.NewOrder{Names: names, Profile: "classic"})
 		b, err := bundle.Make(chain, key, bundle.Origin{Directory: p.DirectoryURL(), Account: account.Account(), IssuedAt: time.Now()})
 		if err != nil {

@@ -289,7 +289,9 @@ const albARN, cdnARN = "arn:aws:acm:eu-central-1:1:certificate/alb", "arn:aws:ac
 func TestACertificateIsBroughtToWhereElseItIsWanted(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, "www", "a.example")
-	w.change(t, "www", func(x *inventory.Wanted) { x.ACM, x.Secret.Replicas = []inventory.ACM{{ARN: albARN}, {ARN: cdnARN}}, []string{"eu-west-1"} })
+	w.change(t, "www", func(x *inventory.Wanted) {
+		x.ACM, x.Secret.Replicas = []inventory.ACM{{ARN: albARN}, {ARN: cdnARN}}, []string{"eu-west-1"}
+	})
 	w.untilIssued(t, "www")
 	w.clean(t, "www")
 	serial := w.certificate(t, "www").InUse.Serial

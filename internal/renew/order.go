@@ -3,6 +3,8 @@ package renew
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -77,6 +79,9 @@ func (r *run) offTheHour() error {
 
 // preflight finds every name's zone, and asks whether its CAA records allow the CA, before anything is spent.
 func (r *run) preflight(ca CA) error {
+	if err := r.offered(ca); err != nil {
+		return err
+	}
 	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
 	for _, d := range r.iss.Wanted.Domains {
 		asked = append(asked, Challenge{Domain: d})
@@ -88,6 +93,18 @@ func (r *run) preflight(ca CA) error {
 		return r.DNS.Permit(r.work, r.iss.Wanted.Domains, ids)
 	}
 	return nil
+}
+
+// offered says whether the CA has the profile that is wanted. A staging directory may have others: it says so itself, and the rehearsal then tells nothing.
+func (r *run) offered(ca CA) error {
+	want, have := r.iss.Wanted.Profile, ca.Profiles()
+	if want == "" || r.iss.Rehearsal != "" || slices.Contains(have, want) {
+		return nil
+	}
+	if len(have) == 0 {
+		return refused(reason.Configuration, "looking for the profile %q: %s has no profiles; leave profile out of the fleet file", want, r.directory())
+	}
+	return refused(reason.Configuration, "looking for the profile %q: %s offers %s; name one of them, or leave profile out for the CA's own choice", want, r.directory(), strings.Join(have, ", "))
 }
 
 // replaces is the ARI identifier to name: only the same account may, and only while a name is shared (docs/limits.md, exemptions).

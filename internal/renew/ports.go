@@ -97,6 +97,8 @@ type CA interface {
 	FindOrder(ctx context.Context, o NewOrder) (order Order, found bool, err error)
 	// Revoke revokes a certificate (DER) with the number of a CRL reason (RFC 8555, 7.6); revoked before is done.
 	Revoke(ctx context.Context, certificate []byte, reason uint) error
+	// Profiles are the names of the profiles that orders may ask for, as the directory's meta has them; none where it has none.
+	Profiles() []string
 	// Identities are the domains by which CAA records mean the CA; none where it doesn't say.
 	Identities() []string
 }

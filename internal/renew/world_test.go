@@ -388,6 +388,7 @@ type ca struct {
 	*world
 	host       string
 	identities []string
+	profiles   []string
 	lists      bool   // it has a list of an account's orders
 	prefix     string // of its calls' names
 	root       *x509.Certificate
@@ -442,6 +443,8 @@ func (c *ca) Revoke(_ context.Context, der []byte, code uint) error {
 		return nil
 	})
 }
+
+func (c *ca) Profiles() []string { return c.profiles }
 
 func (c *ca) Identities() []string { return c.identities }
 

@@ -286,6 +286,7 @@ variable "certificates" {
     name                 = string
     domains              = list(string)
     key_type             = optional(string)
+    csr                  = optional(string)
     acme_directory       = optional(string)
     profile              = optional(string)
     preferred_chain      = optional(string)

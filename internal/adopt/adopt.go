@@ -319,6 +319,7 @@ func differences(c inventory.Certificate) string {
 		{"key_type", string(c.Wanted.KeyType), string(c.InUse.KeyType)},
 		{"acme_directory", c.Wanted.Directory, c.InUse.Directory},
 		{"profile", c.Wanted.Profile, c.InUse.Profile},
+		{"csr (SHA-256)", c.Wanted.CSRHash(), c.InUse.CSR},
 	} {
 		if d.wanted != d.is {
 			all = append(all, fmt.Sprintf("%s: wanted is %q, this is %q", d.field, d.wanted, d.is))

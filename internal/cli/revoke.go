@@ -82,6 +82,8 @@ func (c *revokeCmd) find(r *run, op *operator.Operator) (certs []inventory.Certi
 			faults = append(faults, fmt.Errorf("certificate %q has nothing in use, so there is nothing to revoke", name))
 		case !r.now().Before(cert.InUse.NotAfter):
 			faults = append(faults, fmt.Errorf("certificate %q ended at %s; what has ended needs no revocation", name, cert.InUse.NotAfter.UTC().Format(time.RFC3339)))
+		case c.Reason == string(inventory.KeyCompromise) && cert.Wanted.Enabled && cert.Wanted.CSR != "" && cert.Wanted.CSRHash() == cert.InUse.CSR:
+			faults = append(faults, fmt.Errorf("certificate %q is for a key of your own, and its replacement would be for the same: apply a csr of another key first, or disable it", name))
 		default:
 			certs = append(certs, cert)
 		}

@@ -18,7 +18,6 @@ import (
 	"github.com/go-acme/lego/v4/providers/dns/godaddy"
 	"github.com/go-acme/lego/v4/providers/dns/hetzner"
 	"github.com/go-acme/lego/v4/providers/dns/httpreq"
-	"github.com/go-acme/lego/v4/providers/dns/linode"
 	"github.com/go-acme/lego/v4/providers/dns/ovh"
 	"github.com/go-acme/lego/v4/providers/dns/rfc2136"
 )
@@ -37,7 +36,6 @@ var constructors = map[string]func() (challenge.Provider, error){
 	"godaddy":      func() (challenge.Provider, error) { return godaddy.NewDNSProvider() },
 	"hetzner":      func() (challenge.Provider, error) { return hetzner.NewDNSProvider() },
 	"httpreq":      func() (challenge.Provider, error) { return httpreq.NewDNSProvider() },
-	"linode":       func() (challenge.Provider, error) { return linode.NewDNSProvider() },
 	"ovh":          func() (challenge.Provider, error) { return ovh.NewDNSProvider() },
 	"rfc2136":      func() (challenge.Provider, error) { return rfc2136.NewDNSProvider() },
 }

@@ -63,6 +63,7 @@ type ACM struct {
 type Wanted struct {
 	Domains            []string  `json:"domains"` // lower-case A-labels, sorted, distinct
 	KeyType            KeyType   `json:"key_type"`
+	CSR                string    `json:"csr,omitempty"`  // PEM, where the key is the user's own; KeyType is then that key's
 	Directory          string    `json:"acme_directory"` // never empty once applied
 	Profile            string    `json:"profile,omitempty"`
 	PreferredChain     string    `json:"preferred_chain,omitempty"`
@@ -94,6 +95,7 @@ type InUse struct {
 	Directory string    `json:"acme_directory"`
 	Account   string    `json:"account"` // URL: decides whether ARI exempts a renewal
 	Profile   string    `json:"profile,omitempty"`
+	CSR       string    `json:"csr_sha256,omitempty"` // of the request that it was issued for; empty where certpace made the key
 	SecretARN string    `json:"secret_arn"`
 	VersionID string    `json:"version_id"`
 	Window    *Window   `json:"window,omitempty"` // what the CA suggested for this very certificate
@@ -155,5 +157,5 @@ func (c Certificate) Changed() bool {
 		return false
 	}
 	return !c.InUse.SameNames(c.Wanted) || c.Wanted.KeyType != c.InUse.KeyType ||
-		c.Wanted.Directory != c.InUse.Directory || c.Wanted.Profile != c.InUse.Profile
+		c.Wanted.Directory != c.InUse.Directory || c.Wanted.Profile != c.InUse.Profile || c.Wanted.CSRHash() != c.InUse.CSR
 }

@@ -79,7 +79,7 @@ func (r *run) offTheHour() error {
 
 // preflight finds every name's zone, and asks whether its CAA records allow the CA, before anything is spent.
 func (r *run) preflight(ca CA) error {
-	if err := r.offered(ca); err != nil {
+	if err := errors.Join(r.offered(ca), r.ownKey()); err != nil {
 		return err
 	}
 	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
@@ -105,6 +105,18 @@ func (r *run) offered(ca CA) error {
 		return refused(reason.Configuration, "looking for the profile %q: %s has no profiles; leave profile out of the fleet file", want, r.directory())
 	}
 	return refused(reason.Configuration, "looking for the profile %q: %s offers %s; name one of them, or leave profile out for the CA's own choice", want, r.directory(), strings.Join(have, ", "))
+}
+
+// ownKey holds the request of a user's own key to what can be known before anything is spent.
+func (r *run) ownKey() error {
+	req, err := r.iss.Wanted.Request()
+	if err != nil {
+		return refused(reason.Configuration, "reading the fleet file's csr: it %w", err)
+	}
+	if req != nil && r.cert.Compromised() && r.current != nil && sameKey(leafOf(*r.current), req.PublicKey) {
+		return refused(reason.Configuration, "the key of csr was compromised, and is the one in use; apply a csr of another key")
+	}
+	return nil
 }
 
 // replaces is the ARI identifier to name: only the same account may, and only while a name is shared (docs/limits.md, exemptions).
@@ -134,7 +146,7 @@ func (r *run) attempt(ca CA) (Order, error) {
 	if err := r.spend(); err != nil {
 		return Order{}, err
 	}
-	if r.iss.Rehearsal == "" {
+	if r.iss.Rehearsal == "" && r.iss.Wanted.CSR == "" {
 		if _, err := r.safeKey(); err != nil {
 			return Order{}, err
 		}

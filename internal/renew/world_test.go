@@ -397,7 +397,8 @@ type ca struct {
 	orders     []*order
 	finalized  int
 	replaced   map[string]bool
-	revoked    []string // serial and CRL reason
+	swap       crypto.PublicKey // for which it signs instead; nil for what is asked for
+	revoked    []string         // serial and CRL reason
 }
 
 type order struct {
@@ -584,6 +585,9 @@ func (c *ca) Finalize(_ context.Context, have renew.Order, csr []byte) (got rene
 
 func (c *ca) sign(req *x509.CertificateRequest) []byte {
 	now := c.clock()
+	if c.swap != nil {
+		req.PublicKey = c.swap
+	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(int64(100 + c.finalized)), DNSNames: req.DNSNames, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(90 * 24 * time.Hour),
 	}, c.root, req.PublicKey, c.key)

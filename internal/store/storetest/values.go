@@ -22,7 +22,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 	return inventory.Certificate{
 		Name: name, Shard: shard,
 		Wanted: inventory.Wanted{
-			Domains: domains, KeyType: inventory.EC256, Directory: "https://ca.example/directory", Profile: "classic", PreferredChain: "Root X1",
+			Domains: domains, KeyType: inventory.EC256, CSR: "csr", Directory: "https://ca.example/directory", Profile: "classic", PreferredChain: "Root X1",
 			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z1", RoleARN: "arn:aws:iam::1:role/dns", ExternalID: "x"},
 			ReuseKey: true, Enabled: true, RevokeOnCompromise: true, Since: now.Add(-time.Hour),
 			ACM:    []inventory.ACM{{ARN: "arn:aws:acm:us-east-1:1:certificate/1"}},
@@ -31,7 +31,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 		InUse: &inventory.InUse{
 			Serial: "0a", CertID: "a.b", Issuer: "CN=R1", NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(42 * 24 * time.Hour),
 			IssuedAt: now.Add(-47 * time.Hour), Domains: domains, KeyType: inventory.RSA2048, Directory: "https://ca.example/directory",
-			Account: "https://ca.example/acct/1", Profile: "classic", SecretARN: "arn:aws:secretsmanager:x", VersionID: "v1",
+			Account: "https://ca.example/acct/1", Profile: "classic", CSR: "00ff", SecretARN: "arn:aws:secretsmanager:x", VersionID: "v1",
 			Window: &inventory.Window{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}, RenewAt: now.Add(90 * time.Minute),
 		},
 		Booked: &inventory.Booking{Serial: "0a", Hour: now.Add(time.Hour), Rate: 694_444},

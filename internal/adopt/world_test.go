@@ -48,7 +48,7 @@ type secrets struct {
 	writes   int
 	promoted int
 	dressed  []string // serials
-	fail     error // of Promote
+	fail     error    // of Promote
 }
 
 func (s *secrets) Current(_ context.Context, name string) (renew.Stored, error) {

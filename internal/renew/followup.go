@@ -95,6 +95,9 @@ func (r *run) deliver() (owed []inventory.Followup) {
 	for _, f := range r.cert.Wanted.Deliveries() {
 		if err := r.follow(f); err != nil {
 			owed = append(owed, r.postponed(f, err))
+			if !cutShort(err) {
+				r.undelivered = asFailure(err).Reason
+			}
 		}
 	}
 	return owed
@@ -115,6 +118,9 @@ func (r *run) follow(f inventory.Followup) error {
 	case inventory.DressSaved:
 		return r.deliverBy(func(s Stored) error { return r.Vault.Dress(r.work, r.cert.Wanted.Secret, s) })
 	case inventory.ImportACM:
+		if !slices.Contains(r.cert.Wanted.ACM, inventory.ACM{ARN: f.ARN}) { // the fleet file has changed meanwhile
+			return nil
+		}
 		return r.deliverBy(func(s Stored) error { return r.ACM.Import(r.work, f.ARN, s.Bundle) })
 	}
 	return refused(reason.Configuration, "a follow-up of kind %q isn't known to this version", f.Kind)
@@ -197,9 +203,14 @@ func (r *run) keepLeaves(c inventory.Certificate) inventory.Certificate {
 	return c
 }
 
-// onCompromise turns a message that says that what is in use is revoked into the wish to see to it, where the fleet file wants that.
+// onCompromise turns a message that says that what is in use is revoked into the wish to see to it, where the fleet file wants that. Where somebody
+// has that wish already, it is theirs that the message comes of, with their reason.
 func (r *run) onCompromise() {
-	if r.job.Reason != job.Revoked || !r.cert.Wanted.RevokeOnCompromise || r.cert.InUse == nil || r.cert.Compromised() {
+	u := r.cert.InUse
+	if r.job.Reason != job.Revoked || !r.cert.Wanted.RevokeOnCompromise || u == nil {
+		return
+	}
+	if slices.ContainsFunc(r.cert.Followups, func(f inventory.Followup) bool { return f.Revoke != nil && f.Revoke.Serial == u.Serial }) {
 		return
 	}
 	r.cert = r.keepLeaves(inventory.AskRevocation(r.cert, inventory.KeyCompromise, r.Now()))

@@ -340,7 +340,7 @@ func TestAPlaceThatRefusesLeavesTheRestOfTheIssuanceStanding(t *testing.T) {
 			w.want(t, "www", "a.example")
 			w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: albARN}} })
 			w.broken[call] = renew.Fail(renew.Never, reason.PermissionDenied, errors.New("allow it"))
-			if r := w.deliver("one", scheduled("www"))[0]; !r.Done || !r.Issued {
+			if r := w.deliver("one", scheduled("www"))[0]; !r.Done || !r.Issued || !r.Failed || r.Reason != reason.PermissionDenied {
 				t.Fatalf("%+v", r)
 			}
 			w.leftOver(t)
@@ -403,5 +403,27 @@ func TestApplyingAnotherPlaceBringsWhatIsInUseThereWithoutAnOrder(t *testing.T) 
 	owed := w.certificate(t, "www").Owe(inventory.Followup{Kind: inventory.ImportACM, ARN: cdnARN})
 	if gone, _ := inventory.Apply(owed, wanted, w.clock()); gone.Followups != nil {
 		t.Errorf("a place that isn't wanted any more is still owed: %+v", gone.Followups)
+	}
+}
+
+func TestAWishKeepsItsReasonWhereACompromiseWouldBeTakenForOne(t *testing.T) {
+	w := issued(t, "a.example")
+	w.change(t, "www", func(x *inventory.Wanted) { x.RevokeOnCompromise = true })
+	old := w.revoke(t, "www", inventory.Superseded)
+	w.deliver("two", revokedJob(w, "www"))
+	if !slices.Equal(w.ca.revoked, []string{old + "/4"}) {
+		t.Errorf("revoked %v, want %s/4", w.ca.revoked, old)
+	}
+}
+
+func TestAPlaceThatIsNoLongerWantedIsLeftAlone(t *testing.T) {
+	w := issued(t, "a.example")
+	c := w.certificate(t, "www").Owe(inventory.Followup{Kind: inventory.ImportACM, ARN: albARN, Next: w.clock()})
+	if _, err := w.table.SaveCertificate(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	w.deliver("two", followup(w, "www"))
+	if len(w.shelf) != 0 || w.certificate(t, "www").Followups != nil {
+		t.Errorf("ACM %v, owed %+v", w.shelf, w.certificate(t, "www").Followups)
 	}
 }

@@ -165,6 +165,8 @@ type run struct {
 	failing []budget.Key // names that failed lately or are paused, as the budgets had it when the order was paid for
 	marked  []budget.Key // those of them that are paused
 	log     *slog.Logger
+
+	undelivered reason.Reason // why the new certificate couldn't be brought to all places
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it.
@@ -190,6 +192,9 @@ func (r *run) one(ctx context.Context) Result {
 		err = r.issue()
 	}
 	done := r.settle(ctx, err)
+	if err == nil && r.undelivered != "" {
+		done.Failed, done.Reason = true, r.undelivered
+	}
 	if err == nil {
 		return r.attend(ctx, res.and(done))
 	}

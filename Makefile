@@ -11,7 +11,10 @@ CACHE    := .cache
 LAB      := $(CACHE)/lab
 PYTHON   := $(CACHE)/emulator/bin/python
 FLAGS    := -trimpath -buildvcs=false -ldflags "-s -w -X github.com/certpace/certpace/internal/app.Version=$(VERSION)"
-FUNCTION := CGO_ENABLED=0 go build $(FLAGS) -tags lambda.norpc
+# More build tags of the functions, with commas between them; allproviders: all of lego's DNS providers.
+TAGS     ?=
+comma    := ,
+FUNCTION := CGO_ENABLED=0 go build $(FLAGS) -tags lambda.norpc$(addprefix $(comma),$(TAGS))
 
 .PHONY: help
 help: ## List the targets
@@ -26,7 +29,7 @@ test: lint lab ## Everything that CI runs
 	@scripts/test
 
 .PHONY: build
-build: ## dist/{plan,renew}/bootstrap for Lambda (linux, GOARCH, default arm64) and bin/certpace for this machine
+build: ## dist/{plan,renew}/bootstrap for Lambda (linux, GOARCH, default arm64; TAGS=allproviders) and bin/certpace for this machine
 	@mkdir -p dist/plan dist/renew bin
 	GOOS=linux GOARCH=$(GOARCH) $(FUNCTION) -o dist/plan/bootstrap ./functions/plan
 	GOOS=linux GOARCH=$(GOARCH) $(FUNCTION) -o dist/renew/bootstrap ./functions/renew

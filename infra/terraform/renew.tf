@@ -102,6 +102,7 @@ resource "aws_iam_role_policy" "renew" {
       local.kms_statements,
       local.route53_statements,
       local.assume_statements,
+      local.acm_statements,
     )
   })
 }
@@ -183,5 +184,14 @@ locals {
     Effect   = "Allow"
     Action   = "sts:AssumeRole"
     Resource = var.dns_role_arns
+  }]
+
+  acm_arns = distinct(concat(var.acm_certificate_arns, flatten([for c in var.certificates : c.acm == null ? [] : c.acm[*].arn])))
+
+  acm_statements = length(local.acm_arns) == 0 ? [] : [{
+    Sid      = "ImportedCertificates"
+    Effect   = "Allow"
+    Action   = ["acm:GetCertificate", "acm:ImportCertificate"]
+    Resource = local.acm_arns
   }]
 }

@@ -166,6 +166,17 @@ variable "kms_key_arns" {
   }
 }
 
+variable "acm_certificate_arns" {
+  description = "Certificates of ACM (imported ones) that certificates of a fleet file outside of Terraform are imported into (acm.arn); those in `certificates` are added by themselves. The worker may replace these and no others."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for a in var.acm_certificate_arns : can(regex("^arn:[a-z0-9-]+:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{36}$", a))])
+    error_message = "acm_certificate_arns holds an entry that is not one certificate's ARN: write arn:aws:acm:us-east-1:123456789012:certificate/...., without wildcards."
+  }
+}
+
 # ---- the functions -----------------------------------------------------------------------------------------------------
 
 variable "plan_package" {
@@ -275,12 +286,14 @@ variable "certificates" {
     name                 = string
     domains              = list(string)
     key_type             = optional(string)
+    csr                  = optional(string)
     acme_directory       = optional(string)
     profile              = optional(string)
     preferred_chain      = optional(string)
-    dns                  = optional(object({ provider = optional(string), zone_id = optional(string), role_arn = optional(string) }))
+    dns                  = optional(object({ provider = optional(string), zone_id = optional(string), role_arn = optional(string), external_id = optional(string) }))
     reuse_key            = optional(bool)
     secret               = optional(object({ kms_key_id = optional(string), replicas = optional(list(string)), tags = optional(map(string)) }))
+    acm                  = optional(list(object({ arn = string })))
     enabled              = optional(bool)
     revoke_on_compromise = optional(bool)
   }))

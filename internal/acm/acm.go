@@ -1,5 +1,5 @@
-// Package acm reads certificates that AWS Certificate Manager has. It reads no key: ACM gives none away, but for certificates that were
-// asked for as exportable.
+// Package acm reads certificates that AWS Certificate Manager has, and replaces imported ones. It reads no key: ACM gives none away, but for
+// certificates that were asked for as exportable.
 package acm
 
 import (
@@ -18,9 +18,10 @@ import (
 // Client is what is needed of ACM; *acm.Client is one.
 type Client interface {
 	GetCertificate(context.Context, *acm.GetCertificateInput, ...func(*acm.Options)) (*acm.GetCertificateOutput, error)
+	ImportCertificate(context.Context, *acm.ImportCertificateInput, ...func(*acm.Options)) (*acm.ImportCertificateOutput, error)
 }
 
-// ACM reads certificates of all regions.
+// ACM is that of all regions.
 type ACM struct {
 	client func(region string) Client
 }

@@ -29,6 +29,10 @@ func (a answer) GetCertificate(_ context.Context, in *awsacm.GetCertificateInput
 	return a.out, a.err
 }
 
+func (a answer) ImportCertificate(context.Context, *awsacm.ImportCertificateInput, ...func(*awsacm.Options)) (*awsacm.ImportCertificateOutput, error) {
+	return nil, errors.New("a reader imports nothing")
+}
+
 func reader(t *testing.T, a answer) *acm.ACM {
 	return acm.New(func(region string) acm.Client {
 		if region != "us-east-1" {

@@ -271,8 +271,8 @@ func (t *take) store(ctx context.Context) error {
 	}
 	stored := t.current
 	if t.inVault() {
-		if err := t.Vault.Promote(ctx, *stored); err != nil { // it is current: this puts its tags right
-			return fmt.Errorf("tagging its secret: %w", err)
+		if err := t.Vault.Promote(ctx, *stored); err != nil { // it is current: this takes away what is left of putting it there
+			return fmt.Errorf("making the secret's version current: %w", err)
 		}
 	} else {
 		id := "adopt"
@@ -290,6 +290,9 @@ func (t *take) store(ctx context.Context) error {
 			return fmt.Errorf("making the secret's new version current: %w", err)
 		}
 		stored = &staged
+	}
+	if err := t.Vault.Dress(ctx, t.next.Wanted.Secret, *stored); err != nil {
+		return fmt.Errorf("tagging and copying its secret: %w", err)
 	}
 	u := *t.next.InUse
 	u.SecretARN, u.VersionID = stored.SecretARN, stored.VersionID
@@ -316,6 +319,7 @@ func differences(c inventory.Certificate) string {
 		{"key_type", string(c.Wanted.KeyType), string(c.InUse.KeyType)},
 		{"acme_directory", c.Wanted.Directory, c.InUse.Directory},
 		{"profile", c.Wanted.Profile, c.InUse.Profile},
+		{"csr (SHA-256)", c.Wanted.CSRHash(), c.InUse.CSR},
 	} {
 		if d.wanted != d.is {
 			all = append(all, fmt.Sprintf("%s: wanted is %q, this is %q", d.field, d.wanted, d.is))

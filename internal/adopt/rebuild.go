@@ -129,7 +129,7 @@ func sound(b bundle.Bundle, now time.Time) error {
 	if !b.NotAfter.After(now) {
 		now = b.NotAfter.Add(-time.Second)
 	}
-	if err := b.Verify(bundle.Expect{Domains: b.Domains, Now: now}); err != nil {
+	if err := b.Verify(bundle.Expect{Domains: b.Domains, Now: now, Keyless: b.CSR != ""}); err != nil {
 		return fmt.Errorf("verifying the certificate: %w", err)
 	}
 	if _, err := budget.CAHost(b.Directory); err != nil {
@@ -170,6 +170,8 @@ func (a *Adopter) decide(ctx context.Context, f finding, now time.Time) (Change,
 	u := f.stored.Bundle.InUse()
 	u.SecretARN, u.VersionID = f.stored.SecretARN, f.stored.VersionID
 	switch {
+	case errors.Is(err, renew.ErrUnknown) && u.CSR != "":
+		return Failed, c, errors.New("its key is its user's own, and the secret doesn't hold the csr, without which it would be ordered anew with another key: apply the fleet file first, then run this again")
 	case errors.Is(err, renew.ErrUnknown):
 		w, err := wantedOf(f.Certificate, f.stored.Bundle, f.stored.Bundle.Directory)
 		if err != nil {

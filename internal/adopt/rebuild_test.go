@@ -219,3 +219,16 @@ func TestARebuildThatIsCutShortIsRunAgain(t *testing.T) {
 		}
 	}
 }
+
+// Without its request it would be wanted for a key of certpace's, and be ordered within a day.
+func TestWhatIsForAKeyOfItsUsersIsNotRebuiltWithoutItsRequest(t *testing.T) {
+	w := newWorld(t)
+	w.stored("www", letsEncrypt, account, day, "www.example.com")
+	v := w.vault.versions["www"]
+	v[len(v)-1].Bundle.CSR, v[len(v)-1].Bundle.PrivateKey = "00ff", ""
+	w.loseTable()
+	r := w.rebuild()
+	if r.Failed() != 1 || !strings.Contains(r.Results[0].Message, "apply the fleet file first") {
+		t.Errorf("%s", changes(r))
+	}
+}

@@ -47,7 +47,8 @@ type secrets struct {
 	untagged map[string]bool
 	writes   int
 	promoted int
-	fail     error // of Promote
+	dressed  []string // serials
+	fail     error    // of Promote
 }
 
 func (s *secrets) Current(_ context.Context, name string) (renew.Stored, error) {
@@ -89,6 +90,11 @@ func (s *secrets) Promote(_ context.Context, st renew.Stored) error {
 		delete(s.pending, name)
 		delete(s.foreign, name)
 	}
+	return nil
+}
+
+func (s *secrets) Dress(_ context.Context, want inventory.Secret, st renew.Stored) error {
+	s.dressed = append(s.dressed, st.Bundle.Serial)
 	return nil
 }
 

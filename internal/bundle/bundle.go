@@ -18,7 +18,7 @@ type Bundle struct {
 	Certificate   string            `json:"certificate"` // the leaf
 	Chain         string            `json:"chain"`       // without the root
 	FullChain     string            `json:"fullchain"`
-	PrivateKey    string            `json:"private_key"` // PKCS#8
+	PrivateKey    string            `json:"private_key"` // PKCS#8; empty where the key is the user's own
 	Domains       []string          `json:"domains"`     // sorted
 	Serial        string            `json:"serial"`      // lower-case hex
 	Issuer        string            `json:"issuer"`      // RFC 2253
@@ -30,6 +30,7 @@ type Bundle struct {
 	Directory     string            `json:"acme_directory"`
 	Account       string            `json:"account"` // URL
 	Profile       string            `json:"profile"`
+	CSR           string            `json:"csr_sha256,omitempty"` // of the request, where the key is the user's own
 	SchemaVersion int               `json:"schema_version"`
 }
 
@@ -67,5 +68,6 @@ func (b Bundle) InUse() inventory.InUse {
 	return inventory.InUse{
 		Serial: b.Serial, CertID: b.ARICertID, Issuer: b.Issuer, NotBefore: b.NotBefore, NotAfter: b.NotAfter, IssuedAt: b.IssuedAt,
 		Domains: b.Domains, KeyType: b.KeyType, Directory: b.Directory, Account: b.Account, Profile: b.Profile,
+		CSR: b.CSR,
 	}
 }

@@ -24,6 +24,7 @@ type Origin struct {
 	Directory string
 	Account   string
 	Profile   string
+	CSR       string    // hash of the request, where the key is the user's own
 	IssuedAt  time.Time // our clock
 }
 
@@ -45,7 +46,8 @@ func Make(chain []byte, key crypto.Signer, o Origin) (Bundle, error) {
 	return b, err
 }
 
-// Public is Make for a certificate whose key is somebody else's. What it makes tells all about the certificate, and belongs into no secret.
+// Public is Make for a certificate whose key is somebody else's. What it makes tells all about the certificate; it belongs into a secret only
+// where the certificate was ordered with a request of the user's own.
 func Public(chain []byte, o Origin) (Bundle, error) {
 	certs, err := parseChain(chain)
 	if err != nil {
@@ -72,7 +74,7 @@ func describe(certs []*x509.Certificate, o Origin) (Bundle, error) {
 		Certificate: first, Chain: rest, FullChain: first + rest,
 		Domains: Names(leaf), Serial: Serial(leaf), Issuer: leaf.Issuer.String(),
 		NotBefore: leaf.NotBefore.UTC(), NotAfter: leaf.NotAfter.UTC(), IssuedAt: o.IssuedAt.UTC().Truncate(time.Second),
-		ARICertID: id, KeyType: kt, Directory: o.Directory, Account: o.Account, Profile: o.Profile, SchemaVersion: SchemaVersion,
+		ARICertID: id, KeyType: kt, Directory: o.Directory, Account: o.Account, Profile: o.Profile, CSR: o.CSR, SchemaVersion: SchemaVersion,
 	}, nil
 }
 

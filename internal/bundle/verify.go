@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -14,7 +15,8 @@ type Expect struct {
 	Domains []string // sorted; exactly these must be covered
 	Current *Bundle  // what is in use; nil where there is nothing
 	Now     time.Time
-	Keyless bool // the key is kept elsewhere, so nothing is asked of it
+	Keyless bool             // the key is kept elsewhere, so nothing is asked of it
+	Key     crypto.PublicKey // with Keyless: whose certificate it must be; nil for anybody's
 }
 
 // Verify says whether b may be put into use: the key belongs to the leaf, the names are those that were asked for, every
@@ -27,8 +29,11 @@ func (b Bundle) Verify(e Expect) error {
 	}
 	leaf := certs[0]
 	faults := []error{verifyNames(leaf, e.Domains), verifyDates(leaf, e.Now), verifySignatures(certs), b.verifyParts(certs)}
-	if !e.Keyless {
+	switch {
+	case !e.Keyless:
 		faults = append([]error{b.verifyKey(leaf)}, faults...)
+	case e.Key != nil:
+		faults = append([]error{belongs(leaf, e.Key), b.verifyKeyless()}, faults...)
 	}
 	if e.Current != nil {
 		faults = append(faults, b.verifyNewer(*e.Current))
@@ -42,6 +47,21 @@ func (b Bundle) verifyKey(leaf *x509.Certificate) error {
 		return err
 	}
 	return matches(leaf, key)
+}
+
+func (b Bundle) verifyKeyless() error {
+	if b.PrivateKey != "" {
+		return errors.New("looking at the key: there is one, and it was to be kept elsewhere")
+	}
+	return nil
+}
+
+func belongs(leaf *x509.Certificate, key crypto.PublicKey) error {
+	pub, ok := key.(interface{ Equal(crypto.PublicKey) bool })
+	if !ok || !pub.Equal(leaf.PublicKey) {
+		return errors.New("matching request and certificate: the certificate is for another key")
+	}
+	return nil
 }
 
 func verifyNames(leaf *x509.Certificate, want []string) error {

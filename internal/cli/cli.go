@@ -44,6 +44,7 @@ type commands struct {
 	Plan    planCmd    `cmd:"" help:"Show what the next tick would do. Writes nothing."`
 	Budgets budgetsCmd `cmd:"" help:"Show what is left of the CA's limits, or change one."`
 	Reissue reissueCmd `cmd:"" help:"Ask for new certificates now, by a message on the queue."`
+	Revoke  revokeCmd  `cmd:"" help:"Replace what is in use, and revoke it once that is done."`
 	Export  exportCmd  `cmd:"" help:"Write a certificate, its chain and its key to files."`
 	Adopt   adoptCmd   `cmd:"" help:"Take over a certificate that exists, with its dates; or rebuild the table from the vault."`
 

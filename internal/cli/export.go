@@ -61,7 +61,7 @@ func (e *exportCmd) write(b bundle.Bundle) (files []string, err error) {
 		{"cert.pem", b.Certificate, 0o644}, {"chain.pem", b.Chain, 0o644}, {"fullchain.pem", b.FullChain, 0o644}, {"privkey.pem", b.PrivateKey, 0o600},
 	}
 	for _, p := range parts {
-		if p.name == "privkey.pem" && !e.Key {
+		if p.name == "privkey.pem" && (!e.Key || p.text == "") { // where the key is the user's own there is none to write
 			continue
 		}
 		path := filepath.Join(e.Dir, p.name)

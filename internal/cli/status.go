@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -36,13 +37,64 @@ type certificateStatus struct {
 	Unpause     string        `json:"unpause,omitempty"` // only where the certificate was asked for by name: its link is a bearer token
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
+	Followups   []followup    `json:"followups,omitempty"`
+}
+
+// followup is what is owed beside an order.
+type followup struct {
+	Kind        inventory.FollowupKind     `json:"kind"`
+	Serial      string                     `json:"serial,omitempty"`
+	Revocation  inventory.RevocationReason `json:"revocation_reason,omitempty"`
+	ARN         string                     `json:"arn,omitempty"`
+	Failures    int                        `json:"failures"`
+	Reason      reason.Reason              `json:"reason,omitempty"`
+	Message     string                     `json:"message,omitempty"`
+	NextAttempt *time.Time                 `json:"next_attempt"` // null while the certificate is still to be replaced
+}
+
+func followupsOf(c inventory.Certificate) (all []followup) {
+	for _, f := range c.Followups {
+		x := followup{Kind: f.Kind, ARN: f.ARN, Failures: f.Failures, Reason: f.Reason, Message: f.Message}
+		if f.Revoke != nil {
+			x.Serial, x.Revocation = f.Revoke.Serial, f.Revoke.Reason
+		}
+		if c.Ready(f) {
+			x.NextAttempt = optional(f.Next)
+		}
+		all = append(all, x)
+	}
+	return all
+}
+
+// words are what a table says of a follow-up.
+func (f followup) words() string {
+	say := strings.TrimSpace(string(f.Kind) + " " + f.ARN)
+	if f.Serial != "" {
+		say = "revoke " + f.Serial + " (" + string(f.Revocation) + ")"
+	}
+	switch {
+	case f.NextAttempt == nil:
+		return say + ", once it is replaced"
+	case f.Failures > 0:
+		return fmt.Sprintf("%s, failed %d times (%s: %s), again at %s", say, f.Failures, f.Reason, f.Message, moment(*f.NextAttempt))
+	}
+	return say + ", next"
+}
+
+// outlook is what is recorded, and what is owed beside it.
+func outlook(c inventory.Certificate) string {
+	say := c.Status.Message
+	for _, f := range followupsOf(c) {
+		say = strings.TrimPrefix(say+"; owed: "+f.words(), "; ")
+	}
+	return say
 }
 
 func statusOf(c inventory.Certificate) certificateStatus {
 	s := certificateStatus{
 		Certificate: c.Name, Shard: c.Shard, Domains: c.Wanted.Domains, Enabled: c.Wanted.Enabled, Reason: c.Status.Reason, Message: c.Status.Message,
 		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(next(c)),
-		InProgress: c.Status.Issuance != "", KeyType: string(c.Wanted.KeyType),
+		InProgress: c.Status.Issuance != "", KeyType: string(c.Wanted.KeyType), Followups: followupsOf(c),
 	}
 	if u := c.InUse; u != nil {
 		s.Serial, s.NotAfter, s.RenewAt, s.SecretARN, s.VersionID = u.Serial, optional(u.NotAfter), optional(u.RenewAt), u.SecretARN, u.VersionID
@@ -104,15 +156,10 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 	if c.InUse != nil {
 		valid = span(c.InUse.NotAfter.Sub(now))
 	}
-	if underway(c, now) {
+	if c.Underway(now) {
 		return table.Row{c.Name, brief(c.Wanted.Domains), reason.InProgress, valid, moment(c.Status.Due), "being issued; if that dies, the next one goes on from then"}
 	}
-	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c)), c.Status.Message}
-}
-
-// underway says whether an invocation holds the certificate, at the longest until it is due again. What is recorded is of the time before.
-func underway(c inventory.Certificate, now time.Time) bool {
-	return c.Status.Issuance != "" && c.Status.Due.After(now) && !c.Status.Due.Equal(c.Status.NextAttempt)
+	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c)), outlook(c)}
 }
 
 // state is the recorded reason.

@@ -145,6 +145,19 @@ func (f *fake53) ListHostedZonesByName(ctx context.Context, in *aws53.ListHosted
 	return out, nil
 }
 
+func (f *fake53) GetHostedZone(ctx context.Context, in *aws53.GetHostedZoneInput, _ ...func(*aws53.Options)) (*aws53.GetHostedZoneOutput, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if v := f.act(ctx, "GetHostedZone"); v.err != nil {
+		return nil, v.err
+	}
+	z := f.find(*in.Id)
+	if z == nil {
+		return nil, &types.NoSuchHostedZone{Message: new("No hosted zone found with ID: " + *in.Id)}
+	}
+	return &aws53.GetHostedZoneOutput{HostedZone: &types.HostedZone{Id: new("/hostedzone/" + z.id), Name: &z.name, Config: &types.HostedZoneConfig{PrivateZone: z.private}}}, nil
+}
+
 func (f *fake53) ListResourceRecordSets(ctx context.Context, in *aws53.ListResourceRecordSetsInput, _ ...func(*aws53.Options)) (*aws53.ListResourceRecordSetsOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

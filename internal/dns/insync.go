@@ -15,7 +15,8 @@ import (
 
 // change is one change of Route 53 on its way to the servers. Several issuances may wait for the same one.
 type change struct {
-	id, zone, role string
+	id, zone string
+	role     Role
 
 	mu      sync.Mutex
 	asked   time.Time

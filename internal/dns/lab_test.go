@@ -54,7 +54,7 @@ func startLab(t *testing.T) lab {
 	cfg := cloud.Config()
 	cfg.RetryMaxAttempts = 1
 	l := lab{Emulator: cloud, client: aws53.NewFromConfig(cfg)}
-	l.solvers = dns.New(dns.Options{Route53: func(string) dns.Route53Client { return l.client }, Route53Rate: 50, Resolvers: []string{server.Addr()}, Visible: 10 * time.Second})
+	l.solvers = dns.New(dns.Options{Route53: func(dns.Role) dns.Route53Client { return l.client }, Route53Rate: 50, Resolvers: []string{server.Addr()}, Visible: 10 * time.Second})
 	return l
 }
 

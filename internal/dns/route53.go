@@ -19,6 +19,7 @@ import (
 // still PENDING; a change is done as a whole or not at all. An error other than a refusal by the service leaves open whether it was done.
 type Route53Client interface {
 	ListHostedZonesByName(context.Context, *aws53.ListHostedZonesByNameInput, ...func(*aws53.Options)) (*aws53.ListHostedZonesByNameOutput, error)
+	GetHostedZone(context.Context, *aws53.GetHostedZoneInput, ...func(*aws53.Options)) (*aws53.GetHostedZoneOutput, error)
 	ListResourceRecordSets(context.Context, *aws53.ListResourceRecordSetsInput, ...func(*aws53.Options)) (*aws53.ListResourceRecordSetsOutput, error)
 	ChangeResourceRecordSets(context.Context, *aws53.ChangeResourceRecordSetsInput, ...func(*aws53.Options)) (*aws53.ChangeResourceRecordSetsOutput, error)
 	GetChange(context.Context, *aws53.GetChangeInput, ...func(*aws53.Options)) (*aws53.GetChangeOutput, error)
@@ -27,6 +28,8 @@ type Route53Client interface {
 // The IAM actions that the solver needs.
 const (
 	actionZones  = "route53:ListHostedZonesByName"
+	actionZone   = "route53:GetHostedZone"
+	actionAssume = "sts:AssumeRole"
 	actionList   = "route53:ListResourceRecordSets"
 	actionChange = "route53:ChangeResourceRecordSets"
 	actionStatus = "route53:GetChange"
@@ -38,7 +41,7 @@ const patience = 8
 // route53 proves names in hosted zones of Route 53.
 type route53 struct {
 	clock
-	connect func(role string) Route53Client
+	connect func(Role) Route53Client
 	limiter *rate.Limiter
 	rate    float64
 	limit   time.Duration // of PENDING
@@ -48,11 +51,14 @@ type route53 struct {
 
 	mu      sync.Mutex
 	writers map[zoneKey]*writer
-	clients map[string]Route53Client // by role
+	clients map[Role]Route53Client // by role
 }
 
 // zoneKey names a hosted zone and the role that may change it.
-type zoneKey struct{ id, role string }
+type zoneKey struct {
+	id   string
+	role Role
+}
 
 func newRoute53(o Options, c clock) *route53 {
 	return &route53{
@@ -60,7 +66,7 @@ func newRoute53(o Options, c clock) *route53 {
 		limiter: rate.NewLimiter(rate.Limit(o.Route53Rate), max(1, int(o.Route53Rate))),
 		zones:   zoneMemory{now: c.Now},
 		writers: map[zoneKey]*writer{},
-		clients: map[string]Route53Client{},
+		clients: map[Role]Route53Client{},
 	}
 }
 
@@ -72,7 +78,7 @@ func (r *route53) configured() error {
 }
 
 // client is the one client of a role: assuming a role is a request of its own, and each client would make it again.
-func (r *route53) client(role string) Route53Client {
+func (r *route53) client(role Role) Route53Client {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.clients[role]
@@ -134,14 +140,14 @@ func (r *route53) remove(ctx context.Context, records []renew.Record) error {
 func byZone(records []renew.Record) map[zoneKey][]renew.Record {
 	zones := map[zoneKey][]renew.Record{}
 	for _, rec := range records {
-		k := zoneKey{bareID(rec.ZoneID), rec.RoleARN}
+		k := zoneKey{bareID(rec.ZoneID), roleOf(rec)}
 		zones[k] = append(zones[k], rec)
 	}
 	return zones
 }
 
 // read makes a request that changes nothing, again and again until it is answered or patience ends.
-func (r *route53) read(ctx context.Context, action, role string, do func(context.Context, Route53Client) error) error {
+func (r *route53) read(ctx context.Context, action string, role Role, do func(context.Context, Route53Client) error) error {
 	f, err := r.call(ctx, action, role, do)
 	for n := 0; f == unclear && n+1 < patience; n++ {
 		if err := r.wait(ctx, pause(n)); err != nil {
@@ -153,7 +159,7 @@ func (r *route53) read(ctx context.Context, action, role string, do func(context
 }
 
 // call makes one request in its turn. Where Route 53 is busy it waits and asks again: nothing was done then. The error is a *renew.Failure.
-func (r *route53) call(ctx context.Context, action, role string, do func(context.Context, Route53Client) error) (fault, error) {
+func (r *route53) call(ctx context.Context, action string, role Role, do func(context.Context, Route53Client) error) (fault, error) {
 	for n := 0; ; n++ {
 		if err := r.pace(ctx); err != nil {
 			return over, err
@@ -167,7 +173,7 @@ func (r *route53) call(ctx context.Context, action, role string, do func(context
 			return over, ended(ctx.Err())
 		}
 		if f != busy || n+1 >= patience {
-			return f, failure(f, action, role, err)
+			return f, failure(f, action, role.ARN, err)
 		}
 		r.log.Debug("Route 53 is busy", "action", action, "tries", n+1)
 		if err := r.wait(ctx, pause(n)); err != nil {

@@ -261,17 +261,19 @@ func TestARoleIsAssumedOnce(t *testing.T) {
 	f, _, c := newTest(t)
 	f.zone("Z1", "example.com.")
 	var roles []string
-	connect := func(role string) Route53Client { roles = append(roles, role); return f }
+	connect := func(role Role) Route53Client { roles = append(roles, role.ARN+" "+role.ExternalID); return f }
 	s := New(Options{Route53: connect, Now: c.Now, Sleep: c.Sleep, Resolvers: []string{"127.0.0.1:1"}})
 	own, other := record("Z1", "example.com", "v"), record("Z1", "www.example.com", "v")
 	other.RoleARN = "arn:aws:iam::1:role/dns"
+	third := record("Z1", "api.example.com", "v")
+	third.RoleARN, third.RoleExternalID = other.RoleARN, "customer 7"
 	for range 2 {
-		if err := s.route53.publish(t.Context(), []renew.Record{own, other}); err != nil {
+		if err := s.route53.publish(t.Context(), []renew.Record{own, other, third}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	slices.Sort(roles)
-	if !slices.Equal(roles, []string{"", other.RoleARN}) {
+	if !slices.Equal(roles, []string{" ", other.RoleARN + " ", other.RoleARN + " customer 7"}) {
 		t.Errorf("clients were made for %q", roles)
 	}
 }

@@ -23,9 +23,9 @@ const atOnce = 8
 type Options struct {
 	DefaultProvider string   // for certificates that name none: route53, or a code of Providers; default route53
 	Resolvers       []string // recursive resolvers, host:port; default: those of the system
-	// Route53 makes the client for a role, or for the worker's own where roleARN is empty; it is called once for each. The client should
+	// Route53 makes the client for a role, or for the worker's own where its ARN is empty; it is called once for each. The client should
 	// not retry by itself: the solver paces, waits and asks again, and a repeat behind its back is not counted.
-	Route53     func(roleARN string) Route53Client
+	Route53     func(Role) Route53Client
 	Route53Rate float64       // requests a second to Route 53, over all zones; default 2
 	InSync      time.Duration // how long a change may stay PENDING; default 5 minutes
 	Visible     time.Duration // how long values may take to be seen after that; default 2 minutes

@@ -35,7 +35,7 @@ func solversOf(f *fake53, sleep func(context.Context, time.Duration) error, reso
 	if len(resolvers) == 0 {
 		resolvers = []string{"127.0.0.1:1"} // nobody there
 	}
-	return New(Options{Route53: func(string) Route53Client { return f }, Now: f.now, Sleep: sleep, Resolvers: resolvers})
+	return New(Options{Route53: func(Role) Route53Client { return f }, Now: f.now, Sleep: sleep, Resolvers: resolvers})
 }
 
 func newTest(t *testing.T) (*fake53, *Solvers, *stepped) {

@@ -90,7 +90,7 @@ func TestAJobWhoseTimeEndsWhileItWritesForOthersLeavesThemUnharmed(t *testing.T)
 		f := newFake53(t, time.Now)
 		s := solversOf(f, wait.Sleep)
 		z := f.zone("Z1", "example.com.")
-		w := s.route53.writer(zoneKey{"Z1", ""})
+		w := s.route53.writer(zoneKey{"Z1", Role{}})
 		w.turn <- struct{}{} // somebody is writing while these two get in line
 		first, cancel := context.WithCancel(t.Context())
 		f.hook = func(op string, nth int) verdict {
@@ -122,7 +122,7 @@ func TestAJobThatGivesUpWhileOthersWriteForItIsForgotten(t *testing.T) {
 		f := newFake53(t, time.Now)
 		s := solversOf(f, wait.Sleep)
 		f.zone("Z1", "example.com.")
-		w := s.route53.writer(zoneKey{"Z1", ""})
+		w := s.route53.writer(zoneKey{"Z1", Role{}})
 		w.turn <- struct{}{}
 		second, cancel := context.WithCancel(t.Context())
 		refusal := verdict{err: apiError("ChangeResourceRecordSets", "InvalidInput", "no", smithy.FaultClient)}
@@ -156,7 +156,7 @@ func TestAJobThatGivesUpWhileOthersWriteForItIsForgotten(t *testing.T) {
 func TestAJobThatWaitsForItsTurnCanBeCancelled(t *testing.T) {
 	f, s, _ := newTest(t)
 	f.zone("Z1", "example.com.")
-	w := s.route53.writer(zoneKey{"Z1", ""})
+	w := s.route53.writer(zoneKey{"Z1", Role{}})
 	w.turn <- struct{}{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -221,7 +221,7 @@ func TestWhateverTheInterleavingOthersValuesSurvive(t *testing.T) {
 				_ = other.route53.remove(context.Background(), theirs)
 			}
 		}
-		ours := New(Options{Route53: func(string) Route53Client { return interleaved{f, between} }, Now: c.Now, Sleep: c.Sleep, Resolvers: []string{"127.0.0.1:1"}})
+		ours := New(Options{Route53: func(Role) Route53Client { return interleaved{f, between} }, Now: c.Now, Sleep: c.Sleep, Resolvers: []string{"127.0.0.1:1"}})
 		mine := []renew.Record{record("Z1", "example.com", "mine"), record("Z1", "*.example.com", "mine too"), record("Z1", "b.example.com", "mine")}
 		if err := ours.route53.publish(context.Background(), mine); err == nil {
 			for _, r := range mine {

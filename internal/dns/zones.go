@@ -24,27 +24,73 @@ const zonesFor = time.Minute
 // bareID is a zone's id as everybody writes it: Route 53 answers it as a path.
 func bareID(id string) string { return id[strings.LastIndexByte(id, '/')+1:] }
 
-// locate fills in zone and role: the zone that is configured, or the public one with the longest name that the record's name ends in.
+// locate fills in zone and role: the zone that is configured, or the public one with the longest name that the record's name ends in. A private one is
+// never the zone of a challenge: the CA can't see into it.
 func (r *route53) locate(ctx context.Context, d inventory.DNS, records []renew.Record) error {
-	var found map[string][]string
-	if d.ZoneID == "" {
-		var err error
-		if found, err = r.zonesOf(ctx, d.RoleARN, records); err != nil {
-			return err
-		}
+	role := Role{d.RoleARN, d.ExternalID}
+	if d.ZoneID != "" {
+		return r.configuredZone(ctx, bareID(d.ZoneID), role, records)
+	}
+	found, err := r.zonesOf(ctx, role, records)
+	if err != nil {
+		return err
 	}
 	for i := range records {
-		id, err := bareID(d.ZoneID), error(nil)
-		if id == "" {
-			id, err = longest(found, records[i])
-		}
+		id, err := longest(found, records[i])
 		if err != nil {
-			r.zones.forget(d.RoleARN, suffixes(records[i].FQDN))
+			r.zones.forget(role, suffixes(records[i].FQDN))
 			return err
 		}
-		records[i].ZoneID, records[i].RoleARN = id, d.RoleARN
+		into(&records[i], id, role)
 	}
 	return nil
+}
+
+func into(rec *renew.Record, id string, role Role) {
+	rec.ZoneID, rec.RoleARN, rec.RoleExternalID = id, role.ARN, role.ExternalID
+}
+
+// configuredZone is the zone that the fleet file names, looked at before anything is spent.
+func (r *route53) configuredZone(ctx context.Context, id string, role Role, records []renew.Record) error {
+	name, err := r.nameOf(ctx, id, role)
+	if err != nil {
+		return err
+	}
+	for i := range records {
+		if name != "" && !slices.Contains(suffixes(records[i].FQDN), name) {
+			return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("proving %s in the hosted zone %s: that one is for %s, and the value belongs at %s; name another zone in dns.zone_id, or leave that out",
+				records[i].Domain, id, name, records[i].FQDN))
+		}
+		into(&records[i], id, role)
+	}
+	return nil
+}
+
+// nameOf is the name of a public zone; empty where the role may not look at it.
+func (r *route53) nameOf(ctx context.Context, id string, role Role) (string, error) {
+	if known, unknown := r.zones.recall(role, []string{id}); len(unknown) == 0 {
+		return known[id][0], nil
+	}
+	var name string
+	var private bool
+	err := r.read(ctx, actionZone, role, func(ctx context.Context, client Route53Client) error {
+		out, err := client.GetHostedZone(ctx, &aws53.GetHostedZoneInput{Id: &id})
+		if err == nil {
+			name, private = canonicalName(*out.HostedZone.Name), out.HostedZone.Config != nil && out.HostedZone.Config.PrivateZone
+		}
+		return err
+	})
+	var f *renew.Failure
+	switch {
+	case errors.As(err, &f) && f.Reason == reason.PermissionDenied && !strings.Contains(err.Error(), actionAssume):
+		r.log.Warn("the hosted zone can't be looked at before it is written to", "zone", id, "cause", err.Error())
+	case err != nil:
+		return "", during(err, "looking at the hosted zone %s that dns.zone_id names", id)
+	case private:
+		return "", renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("looking at the hosted zone %s that dns.zone_id names: it is a private zone (%s), and the CA sees public ones only; name the public zone, or leave dns.zone_id out", id, name))
+	}
+	r.zones.keep(role, []string{id}, map[string][]string{id: {name}})
+	return name, nil
 }
 
 // longest picks the zone of a record.
@@ -64,7 +110,7 @@ func longest(zones map[string][]string, rec renew.Record) (string, error) {
 }
 
 // zonesOf finds the public zones among all that could hold the records, ids by name.
-func (r *route53) zonesOf(ctx context.Context, role string, records []renew.Record) (map[string][]string, error) {
+func (r *route53) zonesOf(ctx context.Context, role Role, records []renew.Record) (map[string][]string, error) {
 	var wanted []string
 	for _, rec := range records {
 		wanted = append(wanted, suffixes(rec.FQDN)...)
@@ -128,7 +174,7 @@ type rememberedZone struct {
 }
 
 // recall gives what is known, and the names of which nothing is.
-func (m *zoneMemory) recall(role string, names []string) (known map[string][]string, unknown []string) {
+func (m *zoneMemory) recall(role Role, names []string) (known map[string][]string, unknown []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	known = map[string][]string{}
@@ -144,7 +190,7 @@ func (m *zoneMemory) recall(role string, names []string) (known map[string][]str
 }
 
 // forget makes the next one ask again: somebody who was told that a zone is missing makes it, and tries again at once.
-func (m *zoneMemory) forget(role string, names []string) {
+func (m *zoneMemory) forget(role Role, names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, name := range names {
@@ -152,7 +198,7 @@ func (m *zoneMemory) forget(role string, names []string) {
 	}
 }
 
-func (m *zoneMemory) keep(role string, names []string, listed map[string][]string) {
+func (m *zoneMemory) keep(role Role, names []string, listed map[string][]string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/smithy-go"
 	mdns "github.com/miekg/dns"
 
 	"github.com/certpace/certpace/internal/inventory"
@@ -31,6 +32,7 @@ func TestLocateFindsTheZone(t *testing.T) {
 	f.zone("ZSUB", "sub.example.com.")
 	f.zone("ZPRIV", "deep.sub.example.com.").private = true
 	f.zone("ZDASH", "example-a.com.")
+	f.zone("ZIN", "example.com.").private = true
 	f.zone("ZTWO1", "twice.org.")
 	f.zone("ZTWO2", "twice.org.")
 	for name, row := range map[string]struct {
@@ -46,10 +48,15 @@ func TestLocateFindsTheZone(t *testing.T) {
 		"a wildcard lies in its parent's zone":                {"*.example.com", inventory.DNS{}, "ZCOM", 0, "", nil},
 		"a private zone is passed over":                       {"www.deep.sub.example.com", inventory.DNS{}, "ZSUB", 0, "", nil},
 		"a name that only ends in the same text isn't inside": {"www.example-a.com", inventory.DNS{}, "ZDASH", 0, "", nil},
-		"a configured zone is taken unseen":                   {"www.nowhere.net", inventory.DNS{ZoneID: "/hostedzone/Z9", RoleARN: "arn:role"}, "Z9", 0, "", nil},
+		"a private zone of the same name is passed over":      {"www.example.com", inventory.DNS{}, "ZCOM", 0, "", nil},
+		"a configured zone is taken":                          {"www.sub.example.com", inventory.DNS{ZoneID: "/hostedzone/ZCOM", RoleARN: "arn:role", ExternalID: "x"}, "ZCOM", 0, "", nil},
+		"one of two of one name can be configured":            {"twice.org", inventory.DNS{ZoneID: "ZTWO2"}, "ZTWO2", 0, "", nil},
+		"a configured zone that isn't there is for a person":  {"www.nowhere.net", inventory.DNS{ZoneID: "Z9"}, "", renew.Never, reason.ZoneNotFound, []string{"Z9", "dns.zone_id"}},
+		"a configured zone that is private is for a person":   {"www.example.com", inventory.DNS{ZoneID: "ZIN"}, "", renew.Never, reason.Configuration, []string{"ZIN", "private", "name the public zone"}},
+		"a configured zone of other names is for a person":    {"www.example.com", inventory.DNS{ZoneID: "ZDASH"}, "", renew.Never, reason.Configuration, []string{"ZDASH", "example-a.com.", "_acme-challenge.www.example.com."}},
 		"no zone at all is for a person":                      {"www.nowhere.net", inventory.DNS{}, "", renew.Never, reason.ZoneNotFound, []string{"www.nowhere.net", "_acme-challenge.www.nowhere.net", "dns.zone_id"}},
 		"two zones of one name are for a person":              {"twice.org", inventory.DNS{}, "", renew.Never, reason.Configuration, []string{"ZTWO1, ZTWO2", "dns.zone_id"}},
-		"an unknown provider is for a person":                 {"example.com", inventory.DNS{Provider: "no-such"}, "", renew.Never, reason.Configuration, []string{`"no-such"`, "route53, acme-dns, cloudflare, httpreq, rfc2136"}},
+		"an unknown provider is for a person":                 {"example.com", inventory.DNS{Provider: "no-such"}, "", renew.Never, reason.Configuration, []string{`"no-such"`, "route53, acme-dns, cloudflare, digitalocean", "rfc2136", "TAGS=allproviders"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := s.Locate(t.Context(), row.dns, challenges(row.domain))
@@ -57,7 +64,7 @@ func TestLocateFindsTheZone(t *testing.T) {
 				failed(t, err, row.kind, row.reason, row.says...)
 				return
 			}
-			want := renew.Record{Challenge: challenges(row.domain)[0], Provider: Route53, ZoneID: row.zone, RoleARN: row.dns.RoleARN, FQDN: challengeName(row.domain)}
+			want := renew.Record{Challenge: challenges(row.domain)[0], Provider: Route53, ZoneID: row.zone, RoleARN: row.dns.RoleARN, RoleExternalID: row.dns.ExternalID, FQDN: challengeName(row.domain)}
 			if err != nil || len(got) != 1 || got[0] != want {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -141,5 +148,34 @@ func TestLocateFindsAZoneAmongThousands(t *testing.T) {
 				t.Errorf("%d requests", n)
 			}
 		})
+	}
+}
+
+func TestAConfiguredZoneIsLookedAtOnce(t *testing.T) {
+	f, _, c := newTest(t)
+	s := solversOf(f, c.Sleep, noNames(t))
+	f.zone("Z1", "example.com.")
+	for range 3 {
+		if _, err := s.Locate(t.Context(), inventory.DNS{ZoneID: "Z1"}, challenges("a.example.com", "b.example.com")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := f.counts["GetHostedZone"]; n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestARoleThatMayNotLookAtItsZoneMayStillWriteToIt(t *testing.T) {
+	f, _, c := newTest(t)
+	s := solversOf(f, c.Sleep, noNames(t))
+	f.zone("Z1", "example.com.")
+	f.hook = func(op string, _ int) verdict {
+		if op == "GetHostedZone" {
+			return verdict{err: apiError(op, "AccessDenied", "no", smithy.FaultClient)}
+		}
+		return verdict{}
+	}
+	if got, err := s.Locate(t.Context(), inventory.DNS{ZoneID: "Z1"}, challenges("a.example.com")); err != nil || got[0].ZoneID != "Z1" {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

@@ -43,7 +43,11 @@ func (r *reader) certificate(at place, n ast.Node) (Entry, bool) {
 	r.require(at, there, "name", "give the certificate a name")
 	r.require(at, there, "domains", "list at least one DNS name")
 	r.requireDirectory(at, there)
+	before := len(r.faults)
 	e.Wanted.Domains = r.finish(at, domains, e.Wanted.Profile)
+	if before == len(r.faults) && len(domains.names) == domains.count {
+		r.requested(at, n, there, &e.Wanted)
+	}
 	return e, true
 }
 
@@ -61,12 +65,14 @@ func (r *reader) fields(e *Entry, domains *domainList) map[string]field {
 		"name":                 r.name(&e.Name),
 		"domains":              r.domains(domains),
 		"key_type":             r.keyType(&w.KeyType),
+		"csr":                  r.csr(&w.CSR),
 		"acme_directory":       r.directory(&w.Directory),
 		"profile":              r.matching(&w.Profile, profilePattern, "a profile's name has letters, digits, '-', '_' and '.', at most 64 characters"),
 		"preferred_chain":      r.matching(&w.PreferredChain, chainPattern, "write the issuer's common name, at most 200 characters on one line"),
 		"dns":                  r.dns(&w.DNS),
 		"reuse_key":            r.boolean(&w.ReuseKey),
 		"secret":               r.secret(&w.Secret),
+		"acm":                  r.acm(&w.ACM),
 		"enabled":              r.boolean(&w.Enabled),
 		"revoke_on_compromise": r.boolean(&w.RevokeOnCompromise),
 	}

@@ -31,7 +31,7 @@ type Defaults struct {
 // Parse reads a fleet file. Domains come back in lower case and sorted, key_type and acme_directory filled in. Where there are
 // faults there are no entries.
 func Parse(data []byte, d Defaults) ([]Entry, Faults) {
-	r := &reader{defaults: d, named: map[string]int{}}
+	r := &reader{defaults: d, named: map[string]int{}, imported: map[string]int{}}
 	entries := r.file(data)
 	if len(r.faults) == 0 {
 		return entries, nil
@@ -45,5 +45,6 @@ type reader struct {
 	defaults    Defaults
 	faults      Faults
 	named       map[string]int // the line on which a name was first used
+	imported    map[string]int // the line on which an ARN of ACM was first named
 	noDirectory bool           // that there is no default CA was said already
 }

@@ -21,18 +21,22 @@ var allFields = []Entry{
 		Wanted: inventory.Wanted{
 			Domains: []string{"*.app.example.com", "example.com", "www.example.com"}, KeyType: inventory.RSA4096,
 			Directory: "https://acme-staging-v02.api.letsencrypt.org/directory", Profile: "tlsserver", PreferredChain: "ISRG Root X2",
-			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z0123456789ABC", RoleARN: "arn:aws:iam::123456789012:role/dns/example.com"},
+			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z0123456789ABC", RoleARN: "arn:aws:iam::123456789012:role/dns/example.com", ExternalID: "customer-7"},
 			ReuseKey: true,
 			Secret: inventory.Secret{
 				KMSKeyID: "arn:aws:kms:eu-central-1:123456789012:key/mrk-0123456789abcdef0123456789abcdef",
 				Replicas: []string{"eu-west-1", "us-gov-west-1"},
 				Tags:     map[string]string{"team": "web", "cost centre": "4711", "empty": ""},
 			},
+			ACM: []inventory.ACM{
+				{ARN: "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"},
+				{ARN: "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000001"},
+			},
 			RevokeOnCompromise: true,
 		},
 	},
 	{
-		Name: "plain", Line: 23,
+		Name: "plain", Line: 27,
 		Wanted: inventory.Wanted{
 			Domains: []string{"xn--bcher-kva.example"}, KeyType: inventory.EC256, Directory: letsTest.Directory, Enabled: true,
 		},

@@ -16,6 +16,7 @@ var (
 	chainPattern    = regexp.MustCompile(`^[^\pC]{1,200}$`)
 	providerPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 	zonePattern     = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
+	externalPattern = regexp.MustCompile(`^[\w+=,.@:/-]{2,1000}[\w+=,.@:/-]{0,224}$`)
 	rolePattern     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$`)
 )
 
@@ -68,13 +69,18 @@ func directoryFault(s string) string {
 func (r *reader) dns(to *inventory.DNS) field {
 	return func(at place, n ast.Node) {
 		r.object(at, n, map[string]field{
-			"provider": r.matching(&to.Provider, providerPattern, "write route53, or the code of one of lego's providers"),
-			"zone_id":  r.zone(&to.ZoneID),
-			"role_arn": r.matching(&to.RoleARN, rolePattern, "write a role's ARN, such as arn:aws:iam::123456789012:role/dns"),
+			"provider":    r.matching(&to.Provider, providerPattern, "write route53, or the code of one of lego's providers"),
+			"zone_id":     r.zone(&to.ZoneID),
+			"role_arn":    r.matching(&to.RoleARN, rolePattern, "write a role's ARN, such as arn:aws:iam::123456789012:role/dns"),
+			"external_id": r.matching(&to.ExternalID, externalPattern, "write what the role's trust policy has in sts:ExternalId: 2 to 1224 letters, digits and _+=,.@:/-"),
 		})
+		if to.ExternalID != "" && to.RoleARN == "" {
+			r.fault(at.on(lineOf(fieldOf(n, "external_id"))).child("external_id"), "is given to a role, and there is none; name it in role_arn, or remove external_id")
+		}
 		if to.Provider != "" && to.Provider != "route53" {
 			r.route53Only(at, n, "zone_id", to.ZoneID, to.Provider)
 			r.route53Only(at, n, "role_arn", to.RoleARN, to.Provider)
+			r.route53Only(at, n, "external_id", to.ExternalID, to.Provider)
 		}
 	}
 }

@@ -12,6 +12,12 @@ func Adopt(c Certificate, u InUse, now time.Time) Certificate {
 	u.RenewAt = u.ChooseRenewAt(c.Name)
 	now = now.UTC().Truncate(time.Second)
 	c.InUse = &u
+	for _, f := range c.Wanted.Deliveries() {
+		if f.Kind == ImportACM { // ACM may have another one
+			f.Next = now
+			c = c.Owe(f)
+		}
+	}
 	c.Status = Status{Reason: reason.NotDue, Message: "adopted", At: now, Asked: c.Status.Asked}
 	if c.Wanted.Enabled {
 		c.Status.Due = now

@@ -34,7 +34,9 @@ func Apply(c Certificate, w Wanted, now time.Time) (Certificate, Change) {
 	if c.Rev == 0 || !slices.Equal(c.Wanted.Domains, w.Domains) || !c.Wanted.Enabled {
 		w.Since = now.UTC().Truncate(time.Second)
 	}
+	before := c.Wanted
 	c.Wanted = w
+	c = c.redirected(before, now)
 	c.Status.Due = now
 	if !w.Enabled {
 		c.Status.Asked = nil // switching off withdraws what was asked for

@@ -43,6 +43,8 @@ type DNS struct {
 	Provider string `json:"provider,omitempty"` // empty: the deployment's default
 	ZoneID   string `json:"zone_id,omitempty"`  // Route 53 hosted zone; empty: found by the longest suffix
 	RoleARN  string `json:"role_arn,omitempty"` // assumed for the zone; empty: the worker's own role
+
+	ExternalID string `json:"external_id,omitempty"` // what the role's trust asks for (sts:ExternalId); empty: nothing
 }
 
 // Secret says how a certificate is kept.
@@ -52,16 +54,23 @@ type Secret struct {
 	Tags     map[string]string `json:"tags,omitempty"`
 }
 
+// ACM is a certificate of AWS Certificate Manager's that is kept the same as ours, for what reads no secrets: load balancers, CloudFront.
+type ACM struct {
+	ARN string `json:"arn"` // of one that was imported; its region is the one to import in
+}
+
 // Wanted is what the fleet file asks for.
 type Wanted struct {
 	Domains            []string  `json:"domains"` // lower-case A-labels, sorted, distinct
 	KeyType            KeyType   `json:"key_type"`
+	CSR                string    `json:"csr,omitempty"`  // PEM, where the key is the user's own; KeyType is then that key's
 	Directory          string    `json:"acme_directory"` // never empty once applied
 	Profile            string    `json:"profile,omitempty"`
 	PreferredChain     string    `json:"preferred_chain,omitempty"`
 	DNS                DNS       `json:"dns"`
 	ReuseKey           bool      `json:"reuse_key,omitempty"`
 	Secret             Secret    `json:"secret"`
+	ACM                []ACM     `json:"acm,omitempty"`
 	Enabled            bool      `json:"enabled"`
 	RevokeOnCompromise bool      `json:"revoke_on_compromise,omitempty"`
 	Since              time.Time `json:"since"` // when these names were first wanted; the deadline of a first issuance counts from here
@@ -86,6 +95,7 @@ type InUse struct {
 	Directory string    `json:"acme_directory"`
 	Account   string    `json:"account"` // URL: decides whether ARI exempts a renewal
 	Profile   string    `json:"profile,omitempty"`
+	CSR       string    `json:"csr_sha256,omitempty"` // of the request that it was issued for; empty where certpace made the key
 	SecretARN string    `json:"secret_arn"`
 	VersionID string    `json:"version_id"`
 	Window    *Window   `json:"window,omitempty"` // what the CA suggested for this very certificate
@@ -134,6 +144,8 @@ type Certificate struct {
 	Booked *Booking
 	Status Status
 	Rev    int64 // the table's version of this entry: every write is conditional on it; 0 where it isn't stored yet
+
+	Followups []Followup // what is owed beside an order
 }
 
 // SameNames says whether what is in use is for exactly the names that are wanted; both are sorted and distinct.
@@ -145,5 +157,5 @@ func (c Certificate) Changed() bool {
 		return false
 	}
 	return !c.InUse.SameNames(c.Wanted) || c.Wanted.KeyType != c.InUse.KeyType ||
-		c.Wanted.Directory != c.InUse.Directory || c.Wanted.Profile != c.InUse.Profile
+		c.Wanted.Directory != c.InUse.Directory || c.Wanted.Profile != c.InUse.Profile || c.Wanted.CSRHash() != c.InUse.CSR
 }

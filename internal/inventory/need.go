@@ -11,6 +11,8 @@ const (
 	NeedFirst   Why = "first"
 	NeedChanged Why = "changed"
 	NeedRenewal Why = "renewal"
+
+	NeedFollowup Why = "followup" // no order at all; its job says that it is for a renewal, of which the worker finds that it isn't due
 )
 
 // Need is what a certificate needs and from which moment on. A need of none has the zero time.

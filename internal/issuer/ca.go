@@ -30,6 +30,9 @@ func (h *handle) Account() string { return h.account }
 // Identities are the domains by which CAA records mean the CA (RFC 8555, 7.1.1).
 func (h *handle) Identities() []string { return h.meta.identities }
 
+// Profiles are the names of the profiles that the CA offers; none where it has none.
+func (h *handle) Profiles() []string { return h.meta.profiles }
+
 // isHTTPS says whether a URL that the CA gave can be used at all: ACME is HTTPS only (RFC 8555, 6.1).
 func isHTTPS(raw string) bool {
 	u, err := url.Parse(raw)

@@ -3,6 +3,7 @@ package issuer
 import (
 	"maps"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,7 +23,11 @@ type directories struct {
 type meta struct {
 	identities []string // by which CAA records mean the CA
 	bound      bool     // accounts must be bound to an external one
+	profiles   []string // names of the profiles that orders may ask for (draft-ietf-acme-profiles), sorted
 }
+
+// profileForm is what a profile can be called in a fleet file; names go into what people are told to write.
+var profileForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9\-_.]{0,63}$`)
 
 // identityForm is what a CAA record can name as an issuer (RFC 8659, 4.2); it goes into what people are told to write.
 var identityForm = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}$`)
@@ -34,6 +39,12 @@ func readMeta(m acme.Meta) meta {
 			out.identities = append(out.identities, id)
 		}
 	}
+	for name := range m.Profiles {
+		if profileForm.MatchString(name) {
+			out.profiles = append(out.profiles, name)
+		}
+	}
+	slices.Sort(out.profiles)
 	return out
 }
 

@@ -75,6 +75,8 @@ type fakeCA struct {
 	replaced map[string]bool
 	chains   map[string]string // by path
 	links    http.Header       // of certificates
+	revoked  map[string]any    // reasons, by certificate
+	noRevoke bool              // the directory doesn't name revokeCert
 
 	serial   int
 	nonces   map[string]bool
@@ -119,6 +121,7 @@ func newFakeCA(t testing.TB) *fakeCA {
 	f.mux.HandleFunc("/chall/{id}/{name}", f.challenge)
 	f.mux.HandleFunc("/finalize/{id}", f.finalize)
 	f.mux.HandleFunc("/cert/{id}", f.certificate)
+	f.mux.HandleFunc("/revoke", f.revoke)
 	return f
 }
 
@@ -223,7 +226,10 @@ func (f *fakeCA) url(parts ...string) string {
 }
 
 func (f *fakeCA) directory(w http.ResponseWriter, _ *http.Request) {
-	d := map[string]any{"newNonce": f.url("nonce"), "newAccount": f.url("account"), "newOrder": f.url("new")}
+	d := map[string]any{"newNonce": f.url("nonce"), "newAccount": f.url("account"), "newOrder": f.url("new"), "revokeCert": f.url("revoke")}
+	if f.noRevoke {
+		delete(d, "revokeCert")
+	}
 	if f.ari {
 		d["renewalInfo"] = f.url("ari")
 	}

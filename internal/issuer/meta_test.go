@@ -36,3 +36,28 @@ func TestIdentities(t *testing.T) {
 		})
 	}
 }
+
+func TestProfiles(t *testing.T) {
+	for name, row := range map[string]struct {
+		meta map[string]any
+		want []string
+	}{
+		"those of the directory, by their names": {map[string]any{"profiles": map[string]string{"tlsserver": "https://ca.test/p", "classic": ""}}, []string{"classic", "tlsserver"}},
+		"none where it has none":                 {map[string]any{}, nil},
+		"what nobody can ask for is left out":    {map[string]any{"profiles": map[string]string{"": "x", "a b": "x", "\x1b[2J": "x", "ok": ""}}, []string{"ok"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeCA(t)
+				f.meta = row.meta
+				h, err := newIssuer(f, &memory{}).OpenAccount(t.Context(), "0", caDirectory, freely)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := h.Profiles(); !slices.Equal(got, row.want) {
+					t.Errorf("%q, want %q", got, row.want)
+				}
+			})
+		})
+	}
+}

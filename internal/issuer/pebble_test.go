@@ -17,6 +17,7 @@ import (
 	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/lab/ca"
 	"github.com/certpace/certpace/internal/lab/nameserver"
+	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
 
@@ -181,6 +182,9 @@ func TestPebble(t *testing.T) {
 
 	t.Run("apex, wildcard and a name below become one certificate", func(t *testing.T) {
 		account, key := p.open(t), newKey(t)
+		if !slices.Contains(account.Profiles(), "classic") {
+			t.Errorf("the directory offers %q", account.Profiles())
+		}
 		_, chain := p.issue(t, account, key, renew.NewOrder{Names: names, Profile: "classic"})
 		b, err := bundle.Make(chain, key, bundle.Origin{Directory: p.DirectoryURL(), Account: account.Account(), IssuedAt: time.Now()})
 		if err != nil {
@@ -192,6 +196,20 @@ func TestPebble(t *testing.T) {
 		block, _ := pem.Decode(chain)
 		if leaf, err = x509.ParseCertificate(block.Bytes); err != nil {
 			t.Fatal(err)
+		}
+	})
+
+	t.Run("what was issued is revoked, and revoking it again is done", func(t *testing.T) {
+		account, key := p.open(t), newKey(t)
+		_, chain := p.issue(t, account, key, renew.NewOrder{Names: []string{"revoked.test"}, Profile: "classic"})
+		block, _ := pem.Decode(chain)
+		for range 2 {
+			if err := account.Revoke(t.Context(), block.Bytes, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f := failure(t, account.Revoke(t.Context(), block.Bytes[:40], 1)); f.Kind != renew.Never || f.Reason != reason.CARefused {
+			t.Errorf("what is no certificate: %v", f)
 		}
 	})
 

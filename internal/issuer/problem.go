@@ -18,6 +18,7 @@ const errorNamespace = "urn:ietf:params:acme:error:"
 // The error types that certpace acts on.
 const (
 	alreadyReplaced         = "alreadyReplaced" // RFC 9773, 7.4
+	alreadyRevoked          = "alreadyRevoked"
 	accountDoesNotExist     = "accountDoesNotExist"
 	badNonce                = "badNonce"
 	caa                     = "caa"

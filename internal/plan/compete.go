@@ -14,7 +14,10 @@ import (
 func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	c := o.Certificate
 	earliest := d.earliest(c, o.need())
-	if c.Status.Issuance != "" { // paid already, or it pays when it goes on
+	if o.Why == inventory.NeedFollowup { // it has its own time, and is never paid for
+		earliest = d.Now
+	}
+	if c.Status.Issuance != "" || o.Why == inventory.NeedFollowup { // paid already, or it pays when it goes on
 		at := moment(d.worker.next(earliest.UnixNano()))
 		d.assign(o, at, d.give(at))
 		return true

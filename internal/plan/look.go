@@ -15,12 +15,14 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 	need := wish(c)
 	open := s.Issuance != ""
 	switch {
-	case need.Why == inventory.NeedNone && !open:
+	case need.Why == inventory.NeedNone && !open && !c.Owes(d.end):
 		return d.disabled(c)
 	case s.Reason == reason.Scheduled && s.Due.After(d.Now):
 		return Outcome{Certificate: c, Until: s.Due} // its job is on the queue, or taken; only if nobody is through with it in time it is sent again
-	case open && !s.Due.Equal(s.NextAttempt) && s.Due.After(d.Now):
+	case c.Underway(d.Now):
 		return Outcome{Certificate: c, Reason: reason.InProgress, Until: s.Due}
+	case c.Owes(d.end):
+		return Outcome{Certificate: c, Why: inventory.NeedFollowup}
 	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end):
 		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
 	case s.NextAttempt.After(d.end):

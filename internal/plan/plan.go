@@ -178,6 +178,9 @@ func leading(all []Outcome, first []int) []Outcome {
 // Job is the outcome's message.
 func (o *Outcome) Job() job.Job {
 	c := o.Certificate
+	if o.Why == inventory.NeedFollowup {
+		return job.New(c.Name, job.Renewal, job.ID(c.Name, job.Renewal, "followup/"+strconv.FormatInt(c.FollowupAt().Unix(), 10)))
+	}
 	why := job.Reason(o.Why)
 	j := job.New(c.Name, why, job.ID(c.Name, why, strconv.FormatInt(o.need().At.Unix(), 10)+"/"+strconv.FormatInt(c.Status.NextAttempt.Unix(), 10)))
 	if a := c.Status.Asked; a != nil {

@@ -35,6 +35,9 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	default:
 		p.wait(s, o)
 	}
+	if at := c.FollowupAt(); !o.Sends() && !at.IsZero() && (s.Due.IsZero() || at.Before(s.Due)) {
+		s.Due = at
+	}
 	if o.Endangered && p.warns(s) {
 		s.Warned = p.Now
 	}

@@ -89,6 +89,7 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 	if due := c.Status.Due; a.Reason != reason.NotDue || due.IsZero() || due.After(a.Until) { // the planner may have to look before, to place it in the calendar
 		c.Status.Due = a.Until
 	}
+	c = dueForFollowups(c)
 	c.Status.Job = ""
 	if a.Reason == reason.RecentlyIssued {
 		c.Status.Asked = r.job.wish()

@@ -152,13 +152,9 @@ func merge(have, more []Record) []Record {
 // finalize asks for the certificate, with the staged key. From before the request on, that key is worth a certificate, so this
 // is written down first.
 func (r *run) finalize(ca CA, order Order) (Order, error) {
-	key, err := r.safeKey()
+	csr, err := r.request()
 	if err != nil {
 		return Order{}, err
-	}
-	csr, err := request(key, r.iss.Wanted.Domains)
-	if err != nil {
-		return Order{}, Fail(Never, reason.Configuration, err)
 	}
 	if err := r.redate(); err != nil {
 		return Order{}, err
@@ -169,7 +165,6 @@ func (r *run) finalize(ca CA, order Order) (Order, error) {
 			return Order{}, err
 		}
 	}
-	r.finalized = key
 	next, err := ca.Finalize(r.work, order, csr)
 	if unknown(err) {
 		return ca.Order(r.work, order.URL)
@@ -181,6 +176,27 @@ func (r *run) finalize(ca CA, order Order) (Order, error) {
 		next.Status = Processing
 	}
 	return next, nil
+}
+
+// request is the user's own, or one that is made for the staged key, with which the order is then finalized.
+func (r *run) request() ([]byte, error) {
+	own, err := r.iss.Wanted.Request()
+	if err != nil {
+		return nil, refused(reason.Configuration, "reading the fleet file's csr: it %w", err)
+	}
+	if own != nil {
+		return own.Raw, nil
+	}
+	key, err := r.safeKey()
+	if err != nil {
+		return nil, err
+	}
+	csr, err := request(key, r.iss.Wanted.Domains)
+	if err != nil {
+		return nil, Fail(Never, reason.Configuration, err)
+	}
+	r.finalized = key
+	return csr, nil
 }
 
 // request is the CSR (RFC 2986) for the names. No common name: it is limited to 64 characters and nobody reads it.

@@ -26,6 +26,7 @@ func (r *run) finish() error {
 	if err := r.sweep(); err != nil {
 		return err
 	}
+	owed := r.deliver()
 	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter), u.RenewAt)
 	if err := r.Bus.Publish(r.work, done); err != nil {
 		r.log.Warn("telling the bus", "cause", err.Error())
@@ -37,7 +38,17 @@ func (r *run) finish() error {
 		if c.Wanted.Enabled {
 			c.Status.Due = r.Now() // the planner gives its renewal a place in the calendar
 		}
-		return r.close(r.work, c)
+		for _, f := range c.Wanted.Deliveries() { // what was owed of the one before is over
+			c = c.Settled(f)
+		}
+		for _, f := range owed {
+			c = c.Owe(f)
+		}
+		c, err := r.spread(r.keepLeaves(c))
+		if err != nil {
+			return err
+		}
+		return r.close(r.work, dueForFollowups(c))
 	})
 }
 
@@ -228,7 +239,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 		s.Asked = r.job.wish()
 	}
 	c.Status = s
-	return c
+	return dueForFollowups(c)
 }
 
 // tell puts what failed on the bus; a job that merely goes on later, or waits for another, is no news.

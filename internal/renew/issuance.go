@@ -74,7 +74,9 @@ type Record struct {
 	Provider string `json:"provider"`
 	ZoneID   string `json:"zone_id,omitempty"`
 	RoleARN  string `json:"role_arn,omitempty"`
-	FQDN     string `json:"fqdn"` // where the value belongs, CNAMEs followed; ends in a dot
+
+	RoleExternalID string `json:"external_id,omitempty"`
+	FQDN           string `json:"fqdn"` // where the value belongs, CNAMEs followed; ends in a dot
 }
 
 // OrderStatus is an order's state (RFC 8555, 7.1.6).

@@ -90,7 +90,7 @@ func (r *run) resume(ca CA) (Order, error) {
 	if err != nil {
 		return Order{}, fmt.Errorf("looking at the order: %w", err)
 	}
-	if r.iss.Rehearsal == "" && (r.iss.Finalized || order.Status == Processing || order.Status == Valid) {
+	if r.iss.Rehearsal == "" && r.iss.Wanted.CSR == "" && (r.iss.Finalized || order.Status == Processing || order.Status == Valid) {
 		if _, err := r.Keys.StagedKey(r.work, r.iss); err != nil { // what was finalized with a key that is lost is worth nothing
 			return Order{}, fmt.Errorf("loading the staged key: %w", err)
 		}
@@ -162,16 +162,22 @@ func (r *run) store(ca CA, order Order) error {
 }
 
 func (r *run) verified(chain []byte) (bundle.Bundle, error) {
-	key := r.finalized // which was read from the vault before it went to the CA
-	if key == nil {
-		var err error
-		if key, err = r.Keys.StagedKey(r.work, r.iss); err != nil {
-			return bundle.Bundle{}, fmt.Errorf("loading the staged key: %w", err)
-		}
+	o := bundle.Origin{
+		Directory: r.iss.Wanted.Directory, Account: r.iss.Account, Profile: r.iss.Wanted.Profile, CSR: r.iss.Wanted.CSRHash(), IssuedAt: r.iss.IssuedAt,
 	}
-	b, err := bundle.Make(chain, key, bundle.Origin{
-		Directory: r.iss.Wanted.Directory, Account: r.iss.Account, Profile: r.iss.Wanted.Profile, IssuedAt: r.iss.IssuedAt,
-	})
+	var b bundle.Bundle
+	var err error
+	if o.CSR != "" {
+		b, err = bundle.Public(chain, o)
+	} else {
+		key := r.finalized // which was read from the vault before it went to the CA
+		if key == nil {
+			if key, err = r.Keys.StagedKey(r.work, r.iss); err != nil {
+				return bundle.Bundle{}, fmt.Errorf("loading the staged key: %w", err)
+			}
+		}
+		b, err = bundle.Make(chain, key, o)
+	}
 	if err != nil {
 		return bundle.Bundle{}, Fail(Never, reason.BadCertificate, err)
 	}
@@ -182,6 +188,13 @@ func (r *run) verify(b bundle.Bundle) error {
 	e := bundle.Expect{Domains: r.iss.Wanted.Domains, Now: r.Now()}
 	if r.current != nil {
 		e.Current = &r.current.Bundle
+	}
+	req, err := r.iss.Wanted.Request()
+	if err != nil {
+		return refused(reason.Configuration, "reading the fleet file's csr: it %w", err)
+	}
+	if req != nil {
+		e.Keyless, e.Key = true, req.PublicKey
 	}
 	if err := b.Verify(e); err != nil {
 		return Fail(Never, reason.BadCertificate, fmt.Errorf("verifying the certificate: %w", err))
@@ -223,8 +236,14 @@ func (r *run) askWindow(u *inventory.InUse) {
 // attempt drops its key, so that none lies about while the certificate waits for its next.
 func (r *run) safeKey() (crypto.Signer, error) {
 	staged, err := r.Keys.StagedKey(r.work, r.iss)
-	if err == nil {
+	if err == nil && (r.iss.Finalized || !r.tainted(staged)) {
 		return staged, nil
+	}
+	if err == nil { // it was staged before anybody knew
+		if err := r.dropKey(r.work); err != nil {
+			return nil, err
+		}
+		err = ErrNoKey
 	}
 	if !errors.Is(err, ErrNoKey) || r.iss.Finalized {
 		return nil, fmt.Errorf("loading the staged key: %w", err)
@@ -246,7 +265,7 @@ func (r *run) stageKey() (crypto.Signer, error) {
 
 // key is the one in use, where it is to be kept, or a new one.
 func (r *run) key() (crypto.Signer, error) {
-	if r.iss.Wanted.ReuseKey && r.current != nil && r.current.Bundle.KeyType == r.iss.Wanted.KeyType {
+	if r.iss.Wanted.ReuseKey && !r.cert.Compromised() && r.current != nil && r.current.Bundle.PrivateKey != "" && r.current.Bundle.KeyType == r.iss.Wanted.KeyType {
 		return bundle.ParseKey(r.current.Bundle.PrivateKey)
 	}
 	return bundle.NewKey(r.iss.Wanted.KeyType)

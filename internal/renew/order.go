@@ -3,6 +3,8 @@ package renew
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -82,6 +84,9 @@ func (r *run) offTheHour() error {
 
 // preflight finds every name's zone, and asks whether its CAA records allow the CA, before anything is spent.
 func (r *run) preflight(ca CA) error {
+	if err := errors.Join(r.offered(ca), r.ownKey()); err != nil {
+		return err
+	}
 	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
 	for _, d := range r.iss.Wanted.Domains {
 		asked = append(asked, Challenge{Domain: d})
@@ -91,6 +96,30 @@ func (r *run) preflight(ca CA) error {
 	}
 	if ids := ca.Identities(); len(ids) > 0 {
 		return r.DNS.Permit(r.work, r.iss.Wanted.Domains, ids)
+	}
+	return nil
+}
+
+// offered says whether the CA has the profile that is wanted. A staging directory may have others: it says so itself, and the rehearsal then tells nothing.
+func (r *run) offered(ca CA) error {
+	want, have := r.iss.Wanted.Profile, ca.Profiles()
+	if want == "" || r.iss.Rehearsal != "" || slices.Contains(have, want) {
+		return nil
+	}
+	if len(have) == 0 {
+		return refused(reason.Configuration, "looking for the profile %q: %s has no profiles; leave profile out of the fleet file", want, r.directory())
+	}
+	return refused(reason.Configuration, "looking for the profile %q: %s offers %s; name one of them, or leave profile out for the CA's own choice", want, r.directory(), strings.Join(have, ", "))
+}
+
+// ownKey holds the request of a user's own key to what can be known before anything is spent.
+func (r *run) ownKey() error {
+	req, err := r.iss.Wanted.Request()
+	if err != nil {
+		return refused(reason.Configuration, "reading the fleet file's csr: it %w", err)
+	}
+	if req != nil && r.cert.Compromised() && r.current != nil && sameKey(leafOf(*r.current), req.PublicKey) {
+		return refused(reason.Configuration, "the key of csr was compromised, and is the one in use; apply a csr of another key")
 	}
 	return nil
 }
@@ -122,7 +151,7 @@ func (r *run) attempt(ca CA) (Order, error) {
 	if err := r.spend(); err != nil {
 		return Order{}, err
 	}
-	if r.iss.Rehearsal == "" {
+	if r.iss.Rehearsal == "" && r.iss.Wanted.CSR == "" {
 		safe := r.safeKey
 		if r.iss.Attempt == 1 { // there can hardly be one to look for
 			safe = r.stageKey

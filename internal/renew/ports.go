@@ -95,6 +95,10 @@ type CA interface {
 	// FindOrder looks for an order of exactly these names, profile and predecessor, that can still be finalized, in the account's list;
 	// found is false where there is none, or the CA has no list.
 	FindOrder(ctx context.Context, o NewOrder) (order Order, found bool, err error)
+	// Revoke revokes a certificate (DER) with the number of a CRL reason (RFC 8555, 7.6); revoked before is done.
+	Revoke(ctx context.Context, certificate []byte, reason uint) error
+	// Profiles are the names of the profiles that orders may ask for, as the directory's meta has them; none where it has none.
+	Profiles() []string
 	// Identities are the domains by which CAA records mean the CA; none where it doesn't say.
 	Identities() []string
 }
@@ -156,12 +160,22 @@ type Stored struct {
 type Vault interface {
 	// Current reads what consumers read now. Errors: ErrNoSecret.
 	Current(ctx context.Context, name string) (Stored, error)
+	// Previous reads what consumers read before. Errors: ErrNoSecret, also where nothing was before.
+	Previous(ctx context.Context, name string) (Stored, error)
 	// Stage writes b as the pending version of its secret, which no consumer sees, and reads it back; the same issuance
 	// staged again is the same version. Where the secret doesn't exist yet its first version is current at once, by the
 	// service's own rule, so b must have been verified before.
 	Stage(ctx context.Context, i Issuance, b bundle.Bundle) (Stored, error)
 	// Promote makes a staged version current and takes its pending label away; done before is done.
 	Promote(ctx context.Context, s Stored) error
+	// Dress brings the KMS key, the replicas and the tags that are wanted to a certificate's secret; what is there is left alone.
+	Dress(ctx context.Context, want inventory.Secret, s Stored) error
+}
+
+// Shelf is where certificates are put beside their secret: AWS Certificate Manager.
+type Shelf interface {
+	// Import makes b the certificate of an ARN that exists; the same again changes nothing.
+	Import(ctx context.Context, arn string, b bundle.Bundle) error
 }
 
 // RenewalInfo asks a CA when to renew (RFC 9773).

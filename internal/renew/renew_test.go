@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -365,5 +366,36 @@ func TestNothingIsOrderedAtSecondZeroOfAnHour(t *testing.T) {
 	w.untilIssued(t, "www")
 	if at.Minute() != 0 || at.Second() != 1 {
 		t.Errorf("ordered at %s", at)
+	}
+}
+
+func TestAProfileThatTheCADoesNotOfferSpendsNothing(t *testing.T) {
+	for name, row := range map[string]struct {
+		offered []string
+		says    string
+	}{
+		"because it offers others": {[]string{"classic", "tlsserver"}, `"shortlived": https://ca.example/dir offers classic, tlsserver`},
+		"because it has none":      {nil, "has no profiles"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.want(t, "www", "a.example")
+			w.change(t, "www", func(x *inventory.Wanted) { x.Profile = "shortlived" })
+			w.ca.profiles, w.calls = row.offered, nil
+			w.deliver("one", scheduled("www"))
+			if s := w.certificate(t, "www").Status; s.Reason != reason.Configuration || !strings.Contains(s.Message, row.says) {
+				t.Errorf("%+v", s)
+			}
+			if b := w.buckets(t, key(budget.NewOrdersPerAccount, "0")); b != (budget.Bucket{}) || slices.Contains(w.calls, "StageKey") || len(w.ca.orders) != 0 {
+				t.Errorf("%v", w.calls)
+			}
+		})
+	}
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.change(t, "www", func(x *inventory.Wanted) { x.Profile = "tlsserver" })
+	w.ca.profiles = []string{"tlsserver"}
+	if r := w.deliver("one", scheduled("www"))[0]; !r.Issued {
+		t.Errorf("one that it offers: %+v", r)
 	}
 }

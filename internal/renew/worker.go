@@ -45,6 +45,7 @@ type Ports struct {
 	DNS          DNS
 	Keys         Keys
 	Vault        Vault
+	ACM          Shelf
 	RenewalInfo  RenewalInfo
 	Bus          Bus
 }
@@ -83,7 +84,7 @@ type Result struct {
 	Refused   *job.Refusal  // the message can never be carried out; it is Done
 	Reason    reason.Reason // of a failure or a deferral; empty where a certificate was issued, not-due where none was needed
 	Issued    bool
-	Failed    bool   // an issuance failed; a job that only goes on later did not
+	Failed    bool   // an issuance failed, or a follow-up; a job that only goes on later did not
 	heldBy    string // the certificate whose issuance holds the names
 }
 
@@ -202,6 +203,8 @@ type run struct {
 	searched  bool          // the account was searched for an order whose answer was lost
 	finalized crypto.Signer // the key with which this invocation finalized the order
 	log       *slog.Logger
+
+	undelivered reason.Reason // why the new certificate couldn't be brought to all places
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it.
@@ -212,19 +215,36 @@ func (r *run) one(ctx context.Context) Result {
 	if err := r.load(r.work); err != nil {
 		return r.unloaded(err)
 	}
+	res := r.attend(ctx, Result{})
 	r.asked = r.job.wish() != nil
 	r.again = r.asked && askedSince(r.cert, r.job) && r.job.ID != r.cert.Status.Job
 	switch a := Admit(r.cert, r.job, r.Now()); {
 	case a.Do:
 		r.job.Reason = a.Why
 	case r.cert.Status.Issuance == "" || a.Reason == reason.Backoff:
-		return r.declined(r.work, a)
+		return res.and(r.declined(r.work, a))
 	}
+	r.onCompromise()
 	err := r.claim(r.work)
 	if err == nil {
 		err = r.issue()
 	}
-	return r.settle(ctx, err)
+	done := r.settle(ctx, err)
+	if err == nil && r.undelivered != "" {
+		done.Failed, done.Reason = true, r.undelivered
+	}
+	if err == nil {
+		return r.attend(ctx, res.and(done))
+	}
+	return res.and(done)
+}
+
+// and is what an issuance came to, with what failed beside it.
+func (r Result) and(issuance Result) Result {
+	if r.Failed && !issuance.Failed {
+		issuance.Failed, issuance.Reason = true, r.Reason
+	}
+	return issuance
 }
 
 // load reads the certificate's entry and what consumers read now, and lets the table follow the vault where the vault is newer: a
@@ -244,6 +264,7 @@ func (r *run) load(ctx context.Context) error {
 	}
 	r.current = &stored
 	r.followVault(stored)
+	r.cert = r.keepLeaves(r.cert)
 	return nil
 }
 

@@ -61,6 +61,7 @@ type world struct {
 	zone      map[renew.Record]bool
 	vault     *vault
 	keys      map[string]crypto.Signer
+	shelf     map[string]string // what ACM has: serials by ARN
 	events    []event.Event
 	permitted []string         // names, and by whom
 	broken    map[string]error // by call name: what it answers, always
@@ -73,7 +74,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), atOnce: 1, zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, broken: map[string]error{}}
+	w := &world{now: epoch, table: memory.New(inventory.DefaultShard), atOnce: 1, zone: map[renew.Record]bool{}, keys: map[string]crypto.Signer{}, shelf: map[string]string{}, broken: map[string]error{}}
 	w.table.Now = w.clock
 	w.table.Fault = func(op string, _ ...any) memory.Verdict {
 		switch before, after := w.meet(op); {
@@ -86,7 +87,7 @@ func newWorld(t testing.TB) *world {
 	}
 	w.ca, w.stagingCA = newCA(t, w), newCA(t, w)
 	w.stagingCA.host, w.stagingCA.prefix = "staging.example", "staging "
-	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}}
+	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}, previous: map[string]renew.Stored{}}
 	return w
 }
 
@@ -158,7 +159,7 @@ func (w *world) worker() *renew.Worker {
 	return &renew.Worker{
 		Ports: renew.Ports{
 			Certificates: w.table, Issuances: w.table, Budgets: w.table, Sets: w.table, Lease: w.table,
-			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, RenewalInfo: w, Bus: bus{w},
+			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, ACM: shelf{w}, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{
 			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -314,14 +315,27 @@ func (w *world) DropKey(_ context.Context, i renew.Issuance) error {
 // vault keeps secrets as Secrets Manager does: a first version is current at once.
 type vault struct {
 	*world
-	current, staged map[string]renew.Stored
-	readBack        func(bundle.Bundle) bundle.Bundle // what Stage reads back; nil for what was written
+	current, staged, previous map[string]renew.Stored
+
+	dressed  string                            // serial, and where it was copied to
+	readBack func(bundle.Bundle) bundle.Bundle // what Stage reads back; nil for what was written
 }
 
 func (v *vault) Current(_ context.Context, name string) (s renew.Stored, err error) {
 	err = v.do("Current", func() error {
 		var ok bool
 		if s, ok = v.current[name]; !ok {
+			return renew.ErrNoSecret
+		}
+		return nil
+	})
+	return s, err
+}
+
+func (v *vault) Previous(_ context.Context, name string) (s renew.Stored, err error) {
+	err = v.do("Previous", func() error {
+		var ok bool
+		if s, ok = v.previous[name]; !ok {
 			return renew.ErrNoSecret
 		}
 		return nil
@@ -348,7 +362,25 @@ func (v *vault) Stage(_ context.Context, i renew.Issuance, b bundle.Bundle) (s r
 }
 
 func (v *vault) Promote(_ context.Context, s renew.Stored) error {
-	return v.do("Promote", func() error { v.current[s.SecretARN[len("arn:"):]] = s; return nil })
+	return v.do("Promote", func() error {
+		name := s.SecretARN[len("arn:"):]
+		if was := v.current[name]; was.VersionID != s.VersionID {
+			v.previous[name] = was
+		}
+		v.current[name] = s
+		return nil
+	})
+}
+
+func (v *vault) Dress(_ context.Context, want inventory.Secret, s renew.Stored) error {
+	return v.do("Dress", func() error { v.dressed = fmt.Sprint(s.Bundle.Serial, want.Replicas); return nil })
+}
+
+// shelf is the world's ACM.
+type shelf struct{ *world }
+
+func (w shelf) Import(_ context.Context, arn string, b bundle.Bundle) error {
+	return w.do("Import", func() error { w.shelf[arn] = b.Serial; return nil })
 }
 
 // ca is a CA that issues real certificates for orders whose values stand in the world's zone.
@@ -356,6 +388,7 @@ type ca struct {
 	*world
 	host       string
 	identities []string
+	profiles   []string
 	lists      bool   // it has a list of an account's orders
 	prefix     string // of its calls' names
 	root       *x509.Certificate
@@ -364,6 +397,8 @@ type ca struct {
 	orders     []*order
 	finalized  int
 	replaced   map[string]bool
+	swap       crypto.PublicKey // for which it signs instead; nil for what is asked for
+	revoked    []string         // serial and CRL reason
 }
 
 type order struct {
@@ -398,6 +433,19 @@ func newCA(t testing.TB, w *world) *ca {
 func (c *ca) do(name string, act func() error) error { return c.world.do(c.prefix+name, act) }
 
 func (c *ca) Account() string { return "https://" + c.host + "/acct/1" }
+
+func (c *ca) Revoke(_ context.Context, der []byte, code uint) error {
+	return c.do("Revoke", func() error {
+		leaf, err := x509.ParseCertificate(der)
+		if err != nil {
+			return err
+		}
+		c.revoked = append(c.revoked, fmt.Sprintf("%s/%d", bundle.Serial(leaf), code))
+		return nil
+	})
+}
+
+func (c *ca) Profiles() []string { return c.profiles }
 
 func (c *ca) Identities() []string { return c.identities }
 
@@ -537,6 +585,9 @@ func (c *ca) Finalize(_ context.Context, have renew.Order, csr []byte) (got rene
 
 func (c *ca) sign(req *x509.CertificateRequest) []byte {
 	now := c.clock()
+	if c.swap != nil {
+		req.PublicKey = c.swap
+	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(int64(100 + c.finalized)), DNSNames: req.DNSNames, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(90 * 24 * time.Hour),
 	}, c.root, req.PublicKey, c.key)

@@ -26,13 +26,15 @@ type certificateRecord struct {
 	Booked *inventory.Booking `json:"booked,omitempty"`
 	Status inventory.Status   `json:"status"`
 	Rev    int64              `json:"rev"`
+
+	Followups []inventory.Followup `json:"followups,omitempty"`
 }
 
 // attrStatus is the map of a record whose members are attributes of the item itself: they are what one looks for in a list.
 const attrStatus = "status"
 
 // certificateFields are the attributes of a certificate's item that don't belong to its status.
-var certificateFields = map[string]bool{"name": true, "shard": true, "wanted": true, "in_use": true, "booked": true, "rev": true}
+var certificateFields = map[string]bool{"name": true, "shard": true, "wanted": true, "in_use": true, "booked": true, "rev": true, "followups": true}
 
 // Certificate loads one entry, strongly consistent. Errors: renew.ErrUnknown where there is none; entry.Corrupt.
 func (s *Store) Certificate(ctx context.Context, name string) (inventory.Certificate, error) {

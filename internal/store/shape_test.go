@@ -102,7 +102,7 @@ func TestWhatTheConsoleShows(t *testing.T) {
 		c, err := r.Store.SaveCertificate(t.Context(), c)
 		r.ok(err)
 		want := map[string]string{
-			"due_pk": r.Shard + "#certificate", "due_at": millis(c.Status.Due), "name": "www", "shard": r.Shard, "rev": "1", "wanted": "M", "in_use": "M", "booked": "M",
+			"due_pk": r.Shard + "#certificate", "due_at": millis(c.Status.Due), "name": "www", "shard": r.Shard, "rev": "1", "wanted": "M", "in_use": "M", "booked": "M", "followups": "L",
 			"due": stamp(c.Status.Due), "job": "j1", "start": stamp(r.Now), "failures": "2", "reason": "budget", "message": "wartet · 待つ",
 			"limit": "new-orders-per-account", "limit_key": "0", "at": stamp(r.Now), "next_attempt": stamp(r.Now.Add(time.Hour)), "asked": "M", "rehearse": "true",
 		}
@@ -302,7 +302,7 @@ func TestNoStatusFieldHidesAnAttribute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, taken := range []string{"pk", "schema", "write", "due_pk", "due_at", "expires", "name", "shard", "wanted", "in_use", "booked", "rev", "status"} {
+	for _, taken := range []string{"pk", "schema", "write", "due_pk", "due_at", "expires", "name", "shard", "wanted", "in_use", "booked", "followups", "rev", "status"} {
 		if slices.Contains(slices.Collect(maps.Keys(status)), taken) {
 			t.Errorf("%s is both the status's and the item's", taken)
 		}

@@ -40,6 +40,7 @@ type fakeSecret struct {
 	name, arn, kms string
 	versions       map[string]*fakeVersion
 	tags           map[string]string
+	failedReplicas []string
 	replicas       map[string]string // region to KMS key
 	deleted        *time.Time
 }
@@ -239,7 +240,11 @@ func (f *fake) DescribeSecret(_ context.Context, in *secretsmanager.DescribeSecr
 			out.Tags = append(out.Tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
 		}
 		for r := range s.replicas {
-			out.ReplicationStatus = append(out.ReplicationStatus, types.ReplicationStatusType{Region: aws.String(r)})
+			status := types.StatusTypeInSync
+			if slices.Contains(s.failedReplicas, r) {
+				status = types.StatusTypeFailed
+			}
+			out.ReplicationStatus = append(out.ReplicationStatus, types.ReplicationStatusType{Region: aws.String(r), Status: status})
 		}
 		return nil
 	})

@@ -19,13 +19,16 @@ import (
 	"github.com/certpace/certpace/internal/vault"
 )
 
-// renewal stages and promotes one certificate, as the worker does.
+// renewal stages, promotes and dresses one certificate, as the worker does.
 func renewal(ctx context.Context, v *vault.Vault, i renew.Issuance, b bundle.Bundle) error {
 	s, err := v.Stage(ctx, i, b)
 	if err != nil {
 		return err
 	}
-	return v.Promote(ctx, s)
+	if err := v.Promote(ctx, s); err != nil {
+		return err
+	}
+	return v.Dress(ctx, i.Wanted.Secret, s)
 }
 
 // on makes the verdict for every call of one action.

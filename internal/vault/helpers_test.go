@@ -67,6 +67,9 @@ func storeCurrent(t tester, v *vault.Vault, i renew.Issuance, b bundle.Bundle) r
 	if err := v.Promote(context.Background(), s); err != nil {
 		t.Fatal(err)
 	}
+	if err := v.Dress(context.Background(), i.Wanted.Secret, s); err != nil {
+		t.Fatal(err)
+	}
 	return s
 }
 

@@ -12,10 +12,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// Promote makes a staged version current, takes its pending label away and then writes the tags that describe it. Done before is done. The
+// Promote makes a staged version current, and takes its pending label away. Done before is done. The
 // move names the version that was current, so two promotions at once can't both believe that they won.
-//
-// An error after the move (a tag that may not be written) leaves the new version current: promote again.
 func (v *Vault) Promote(ctx context.Context, s renew.Stored) error {
 	labels, err := v.labels(ctx, s)
 	if err != nil {
@@ -34,14 +32,13 @@ func (v *Vault) Promote(ctx context.Context, s renew.Stored) error {
 			return err
 		}
 	}
-	return v.tag(ctx, s.SecretARN, tags(ownTags(s.Bundle)), labels.secret)
+	return nil
 }
 
 // labels are the versions that carry the two labels; empty where none does.
 type labels struct {
 	current, pending string
 	superseded       bool // the version was current before, and another took its place
-	secret           *secretsmanager.DescribeSecretOutput
 }
 
 func (v *Vault) labels(ctx context.Context, s renew.Stored) (labels, error) {
@@ -52,7 +49,7 @@ func (v *Vault) labels(ctx context.Context, s renew.Stored) (labels, error) {
 	if err != nil {
 		return labels{}, err
 	}
-	l := labels{secret: out}
+	var l labels
 	for version, stages := range out.VersionIdsToStages {
 		if slices.Contains(stages, current) {
 			l.current = version

@@ -2,6 +2,8 @@ package vault
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,22 +16,34 @@ import (
 
 	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
 )
 
-// arrange brings an existing secret to the KMS key, the replicas and the tags that are wanted. Copies and tags that aren't wanted any
-// more stay, and so does a KMS key where none is asked for: somebody may rely on them, and no secret is ever made weaker or deleted.
-func (v *Vault) arrange(ctx context.Context, name string, want inventory.Secret, have *secretsmanager.DescribeSecretOutput) error {
-	if want.KMSKeyID != "" && bareKey(want.KMSKeyID) != bareKey(aws.ToString(have.KmsKeyId)) {
-		if err := v.rekey(ctx, name, want.KMSKeyID); err != nil {
-			return err
-		}
+// Dress brings the KMS key, the replicas and the tags that are wanted, and the tags that describe what is current, to a certificate's secret. It is not part of
+// staging and promoting, so that what stands in its way keeps nobody from the new version. Copies and tags that aren't wanted any more stay: somebody
+// may rely on them.
+func (v *Vault) Dress(ctx context.Context, want inventory.Secret, s renew.Stored) error {
+	have, err := v.describe(ctx, s.SecretARN)
+	if errors.Is(err, errMissing) {
+		return renew.Fail(renew.Later, reason.StorageFailed, fmt.Errorf("tagging and copying secret %s: it is gone", s.SecretARN))
 	}
+	if err != nil {
+		return err
+	}
+	faults := []error{v.rekeyed(ctx, s.SecretARN, want, have)}
 	if missing := replicaRegions(want, have.ReplicationStatus); len(missing) > 0 {
-		if err := v.replicate(ctx, name, want, missing); err != nil {
-			return err
-		}
+		faults = append(faults, v.replicate(ctx, s.SecretARN, want, missing))
 	}
-	return v.tag(ctx, name, tags(want.Tags), have)
+	return errors.Join(append(faults, v.tag(ctx, s.SecretARN, tags(want.Tags, ownTags(s.Bundle)), have))...)
+}
+
+// rekeyed brings an existing secret to the KMS key that is wanted. Where none is asked for the one that it has stays: no secret is ever made weaker.
+func (v *Vault) rekeyed(ctx context.Context, name string, want inventory.Secret, have *secretsmanager.DescribeSecretOutput) error {
+	if want.KMSKeyID == "" || bareKey(want.KMSKeyID) == bareKey(aws.ToString(have.KmsKeyId)) {
+		return nil
+	}
+	return v.rekey(ctx, name, want.KMSKeyID)
 }
 
 // rekey makes the service encrypt the labelled versions anew. The same key again changes nothing.
@@ -107,7 +121,7 @@ func tags(sets ...map[string]string) []types.Tag {
 	return out
 }
 
-// replicaRegions are the copies that are wanted and not there. A KMS key that other regions have too, a multi-Region key or an alias,
+// replicaRegions are the copies that are wanted and not there, or failed. A KMS key that other regions have too, a multi-Region key or an alias,
 // encrypts them; any other belongs to one region.
 func replicaRegions(want inventory.Secret, have []types.ReplicationStatusType) (missing []types.ReplicaRegionType) {
 	var key *string
@@ -115,7 +129,9 @@ func replicaRegions(want inventory.Secret, have []types.ReplicationStatusType) (
 		key = &bare
 	}
 	for _, region := range want.Replicas {
-		if !slices.ContainsFunc(have, func(h types.ReplicationStatusType) bool { return aws.ToString(h.Region) == region }) {
+		if !slices.ContainsFunc(have, func(h types.ReplicationStatusType) bool {
+			return aws.ToString(h.Region) == region && h.Status != types.StatusTypeFailed
+		}) {
 			missing = append(missing, types.ReplicaRegionType{Region: aws.String(region), KmsKeyId: key})
 		}
 	}

@@ -33,8 +33,8 @@ type draft struct {
 }
 
 // Stage writes b as the pending version of its secret, creating the secret where there is none, and reads it back. The issuance and
-// the serial make the version's id, so the same certificate staged again is the same version. What the fleet file asks of the secret itself (KMS
-// key, replicas, tags) is brought about here too; nothing that is there beyond it is taken away.
+// the serial make the version's id, so the same certificate staged again is the same version. The KMS key that the fleet file asks for
+// is brought about here too; replicas and tags are Dress's.
 //
 // Where the secret doesn't exist yet its first version is current at once, by the service's own rule: b must have been verified.
 func (v *Vault) Stage(ctx context.Context, i renew.Issuance, b bundle.Bundle) (renew.Stored, error) {
@@ -50,7 +50,7 @@ func (v *Vault) Stage(ctx context.Context, i renew.Issuance, b bundle.Bundle) (r
 	if err != nil || found == nil {
 		return s, err
 	}
-	return s, v.arrange(ctx, d.name, i.Wanted.Secret, found)
+	return s, v.rekeyed(ctx, d.name, i.Wanted.Secret, found)
 }
 
 func (v *Vault) draft(i renew.Issuance, b bundle.Bundle) (draft, error) {
@@ -81,10 +81,9 @@ func (v *Vault) write(ctx context.Context, d draft, found *secretsmanager.Descri
 func (v *Vault) create(ctx context.Context, d draft) error {
 	_, err := v.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name: &d.name, ClientRequestToken: &d.version, SecretString: &d.value,
-		Description:       aws.String("TLS certificate " + d.Certificate + ", kept by certpace"),
-		KmsKeyId:          keyID(d.Wanted.Secret.KMSKeyID),
-		AddReplicaRegions: replicaRegions(d.Wanted.Secret, nil),
-		Tags:              tags(d.Wanted.Secret.Tags, ownTags(d.bundle)),
+		Description: aws.String("TLS certificate " + d.Certificate + ", kept by certpace"),
+		KmsKeyId:    keyID(d.Wanted.Secret.KMSKeyID),
+		Tags:        tags(d.Wanted.Secret.Tags, ownTags(d.bundle)),
 	})
 	if err == nil || isExists(err) {
 		return err

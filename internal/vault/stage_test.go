@@ -38,6 +38,12 @@ func TestStageAndPromote(t *testing.T) {
 		if diff := cmp.Diff(wantTags, secret.tags); diff != "" {
 			t.Error(diff)
 		}
+		if len(secret.replicas) > 0 {
+			t.Errorf("a copy that AWS may refuse was asked for with the secret itself: %v", secret.replicas)
+		}
+		if err := open(f).Dress(ctx, i.Wanted.Secret, s); err != nil {
+			t.Fatal(err)
+		}
 		if diff := cmp.Diff(map[string]string{"eu-west-1": "mrk-0123456789abcdef0123456789abcdef"}, secret.replicas); diff != "" || secret.kms != i.Wanted.Secret.KMSKeyID {
 			t.Errorf("KMS key %s, replicas %s", secret.kms, diff)
 		}
@@ -63,6 +69,9 @@ func TestStageAndPromote(t *testing.T) {
 		want := map[string][]string{old.VersionID: {"AWSPREVIOUS"}, s.VersionID: {"AWSCURRENT"}}
 		if diff := cmp.Diff(want, labelsOf(f)); diff != "" {
 			t.Error(diff)
+		}
+		if err := v.Dress(ctx, inventory.Secret{}, s); err != nil {
+			t.Fatal(err)
 		}
 		if tags := f.secrets["certpace/www"].tags; tags["serial"] != "02" {
 			t.Errorf("tags tell of %s", tags["serial"])

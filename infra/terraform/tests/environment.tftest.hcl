@@ -130,8 +130,9 @@ run "the_fleet_says_what_was_given_and_nothing_else" {
         reuse_key            = false
         enabled              = true
         revoke_on_compromise = true
-        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone" }
+        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone", external_id = "customer-7" }
         secret               = { replicas = ["eu-west-1"], tags = { team = "web" } }
+        acm                  = [{ arn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000" }]
       },
     ]
   }
@@ -147,8 +148,9 @@ run "the_fleet_says_what_was_given_and_nothing_else" {
         reuse_key            = false
         enabled              = true
         revoke_on_compromise = true
-        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone" }
+        dns                  = { provider = "route53", role_arn = "arn:aws:iam::210987654321:role/zone", external_id = "customer-7" }
         secret               = { replicas = ["eu-west-1"], tags = { team = "web" } }
+        acm                  = [{ arn = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000" }]
       },
     ] }
     error_message = "the fleet file is ${output.fleet}"

@@ -42,6 +42,7 @@ run "what_no_deployment_could_use_is_refused" {
     extra_environment      = { CERTPACE_TABLE = "another" }
     secret_prefix          = "web"
     kms_key_arns           = ["arn:aws:kms:eu-central-1:123456789012:alias/tls"]
+    acm_certificate_arns   = ["arn:aws:acm:us-east-1:123456789012:certificate/*"]
     architecture           = "amd64"
     plan_memory_size       = 64
     renew_memory_size      = 256.5
@@ -53,7 +54,7 @@ run "what_no_deployment_could_use_is_refused" {
   expect_failures = [
     var.name, var.acme_directory, var.acme_email, var.acme_ca_bundle, var.acme_rate, var.dns_provider, var.dns_resolvers,
     var.hosted_zone_arns, var.challenge_record_names, var.dns_role_arns, var.extra_environment, var.secret_prefix, var.kms_key_arns,
-    var.architecture, var.plan_memory_size, var.renew_memory_size, var.batch_size, var.event_bus, var.certificates,
+    var.acm_certificate_arns, var.architecture, var.plan_memory_size, var.renew_memory_size, var.batch_size, var.event_bus, var.certificates,
   ]
 }
 

@@ -211,6 +211,38 @@ run "without_zones_of_this_account_there_is_no_route_53_and_roles_are_assumed" {
   }
 }
 
+run "without_certificates_of_acm_it_is_out_of_reach" {
+  command = plan
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.renew.policy, "\"acm:")
+    error_message = "ACM is in reach: ${aws_iam_role_policy.renew.policy}"
+  }
+}
+
+run "exactly_the_certificates_of_acm_that_are_named_can_be_replaced" {
+  command = plan
+
+  variables {
+    acm_certificate_arns = ["arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000"]
+    certificates = [
+      { name = "www", domains = ["www.example.com"], acm = [{ arn = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000001" }] },
+      { name = "api", domains = ["api.example.com"] },
+    ]
+  }
+
+  assert {
+    condition = jsonencode([for s in jsondecode(aws_iam_role_policy.renew.policy).Statement : [s.Action, s.Resource] if strcontains(jsonencode(s.Action), "acm:")]) == jsonencode([[
+      ["acm:GetCertificate", "acm:ImportCertificate"],
+      [
+        "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000000",
+        "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000001",
+      ],
+    ]])
+    error_message = "not exactly these: ${aws_iam_role_policy.renew.policy}"
+  }
+}
+
 run "a_customers_key_is_used_through_secrets_manager_only" {
   command = plan
 

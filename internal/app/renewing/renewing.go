@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	awsacm "github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/route53"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/certpace/certpace/internal/acm"
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/ari"
 	"github.com/certpace/certpace/internal/budget"
@@ -57,8 +59,9 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			DNS: dns.New(dns.Options{
 				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
 			}),
-			Keys: secrets, Vault: secrets, RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(accounts.Line()), Version: app.Version, Rate: cfg.Rate}), // one line, one pace
-			Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+			Keys: secrets, Vault: secrets, ACM: acm.New(shelves(cloud)),
+			RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(accounts.Line()), Version: app.Version, Rate: cfg.Rate}), // one line, one pace
+			Bus:         bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		},
 		Settings: renew.Settings{
 			Shard: app.Shard, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
@@ -68,12 +71,23 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 	}, table, nil
 }
 
+// shelves gives the ACM client of a region.
+func shelves(cloud aws.Config) func(region string) acm.Client {
+	return func(region string) acm.Client {
+		return awsacm.NewFromConfig(cloud, func(o *awsacm.Options) { o.Region = region })
+	}
+}
+
 // zones gives the Route 53 client of a role, or the worker's own. The solver paces and repeats by itself, so the SDK must not.
-func zones(cloud aws.Config) func(roleARN string) dns.Route53Client {
-	return func(roleARN string) dns.Route53Client {
+func zones(cloud aws.Config) func(dns.Role) dns.Route53Client {
+	return func(role dns.Role) dns.Route53Client {
 		own := cloud.Copy()
-		if roleARN != "" {
-			own.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud), roleARN))
+		if role.ARN != "" {
+			own.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cloud), role.ARN, func(o *stscreds.AssumeRoleOptions) {
+				if role.ExternalID != "" {
+					o.ExternalID = &role.ExternalID
+				}
+			}))
 		}
 		return route53.NewFromConfig(own, func(o *route53.Options) { o.RetryMaxAttempts = 1 })
 	}

@@ -34,6 +34,8 @@ func fill(v reflect.Value) {
 		fill(k)
 		fill(e)
 		v.SetMapIndex(k, e)
+	case v.Kind() == reflect.Uint8:
+		v.SetUint(7)
 	case v.Kind() == reflect.String:
 		v.SetString("s")
 	case v.Kind() == reflect.Bool:

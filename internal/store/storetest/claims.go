@@ -162,7 +162,7 @@ func Advanced(i renew.Issuance) renew.Issuance {
 	i.Orphans = []renew.Orphan{{Certificate: "zero", ID: "0"}}
 	i.Records = []renew.Record{{
 		Challenge: renew.Challenge{Domain: "*.example.com", Token: "t", KeyAuthorization: "t.k", Value: "v"},
-		Provider:  "route53", ZoneID: "Z1", RoleARN: "r", FQDN: "_acme-challenge.example.com.",
+		Provider:  "route53", ZoneID: "Z1", RoleARN: "r", RoleExternalID: "x", FQDN: "_acme-challenge.example.com.",
 	}}
 	return i
 }

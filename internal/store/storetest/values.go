@@ -22,18 +22,28 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 	return inventory.Certificate{
 		Name: name, Shard: shard,
 		Wanted: inventory.Wanted{
-			Domains: domains, KeyType: inventory.EC256, Directory: "https://ca.example/directory", Profile: "classic", PreferredChain: "Root X1",
-			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z1", RoleARN: "arn:aws:iam::1:role/dns"},
+			Domains: domains, KeyType: inventory.EC256, CSR: "csr", Directory: "https://ca.example/directory", Profile: "classic", PreferredChain: "Root X1",
+			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z1", RoleARN: "arn:aws:iam::1:role/dns", ExternalID: "x"},
 			ReuseKey: true, Enabled: true, RevokeOnCompromise: true, Since: now.Add(-time.Hour),
+			ACM:    []inventory.ACM{{ARN: "arn:aws:acm:us-east-1:1:certificate/1"}},
 			Secret: inventory.Secret{KMSKeyID: "k", Replicas: []string{"eu-west-1"}, Tags: map[string]string{"team": "web", "empty": ""}},
 		},
 		InUse: &inventory.InUse{
 			Serial: "0a", CertID: "a.b", Issuer: "CN=R1", NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(42 * 24 * time.Hour),
 			IssuedAt: now.Add(-47 * time.Hour), Domains: domains, KeyType: inventory.RSA2048, Directory: "https://ca.example/directory",
-			Account: "https://ca.example/acct/1", Profile: "classic", SecretARN: "arn:aws:secretsmanager:x", VersionID: "v1",
+			Account: "https://ca.example/acct/1", Profile: "classic", CSR: "00ff", SecretARN: "arn:aws:secretsmanager:x", VersionID: "v1",
 			Window: &inventory.Window{Start: now.Add(time.Hour), End: now.Add(2 * time.Hour)}, RenewAt: now.Add(90 * time.Minute),
 		},
 		Booked: &inventory.Booking{Serial: "0a", Hour: now.Add(time.Hour), Rate: 694_444},
+		Followups: []inventory.Followup{
+			{
+				Kind: inventory.Revoke, Next: now.Add(time.Minute), Failures: 1, Reason: reason.CAUnavailable, Message: "503",
+				Revoke: &inventory.Revocation{
+					Serial: "09", Reason: inventory.KeyCompromise, Asked: now, NotAfter: now.Add(time.Hour), Directory: "https://ca.example/directory", Leaf: []byte{0, 255},
+				},
+			},
+			{Kind: inventory.ImportACM, ARN: "arn:aws:acm:us-east-1:1:certificate/1", Next: now},
+		},
 		Status: inventory.Status{
 			Due: now.Add(90*time.Minute + 123456789), Job: "j1", Start: now, Issuance: "", Failures: 2, Reason: reason.Budget,
 			Message: "wartet · 待つ", Limit: "new-orders-per-account", LimitKey: "0", At: now, NextAttempt: now.Add(time.Hour),

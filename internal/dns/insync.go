@@ -3,6 +3,7 @@ package dns
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -80,27 +81,52 @@ func (r *route53) settleOne(ctx context.Context, c *change, end time.Time) error
 		if !r.Now().Before(end) {
 			return renew.Fail(renew.Later, reason.DNSWriteFailed, fmt.Errorf("it is still PENDING after %s", r.limit))
 		}
-		if err := r.wait(ctx, max(pause(n), r.share())); err != nil {
+		step := time.Second // it may be its turn to be asked for by then
+		if _, others := r.oldest(c); others == 0 {
+			step = pause(n)
+		}
+		if err := r.wait(ctx, step); err != nil {
 			return err
 		}
 	}
 }
 
-// watch counts the changes that are being asked for.
+// watch lists the changes that are being asked for, the oldest first.
 func (r *route53) watch(c *change, by int) {
-	if c.wait(by) {
-		r.watched.Add(int64(by))
+	if !c.wait(by) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if by > 0 {
+		r.watched = append(r.watched, c)
+	} else {
+		r.watched = slices.DeleteFunc(r.watched, func(w *change) bool { return w == c })
 	}
 }
 
-// share is how often one change may be asked for: looking takes at most half of the requests, however many issuances wait.
-func (r *route53) share() time.Duration {
-	return max(time.Second, time.Duration(float64(r.watched.Load())/(r.rate/2)*float64(time.Second)))
+// oldest says whether a change is the oldest that isn't known to be everywhere, and how many others are being asked for.
+func (r *route53) oldest(c *change) (is bool, others int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.watched, func(w *change) bool { return !w.settled() })
+	return i >= 0 && r.watched[i] == c, max(0, len(r.watched)-1)
+}
+
+// share is how often a change may be asked for: looking takes about half of the requests, however many issuances wait. Changes are taken in about as they
+// were made, so most looks are at the oldest, and the next is looked at as soon as that one is known to be everywhere.
+func (r *route53) share(c *change) time.Duration {
+	each := time.Duration(3 / r.rate * float64(time.Second))
+	first, others := r.oldest(c)
+	if first {
+		return each
+	}
+	return 4 * time.Duration(others+1) * each
 }
 
 // status asks for a change, unless somebody else did a moment ago.
 func (r *route53) status(ctx context.Context, c *change) (bool, error) {
-	if done, fresh := c.look(r.Now(), r.share()); done || fresh {
+	if done, fresh := c.look(r.Now(), r.share(c)); done || fresh {
 		return done, nil
 	}
 	err := r.read(ctx, actionStatus, c.role, func(ctx context.Context, client Route53Client) error {

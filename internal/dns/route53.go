@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	aws53 "github.com/aws/aws-sdk-go-v2/service/route53"
@@ -46,10 +45,10 @@ type route53 struct {
 	rate    float64
 	limit   time.Duration // of PENDING
 	log     *slog.Logger
-	watched atomic.Int64 // changes that are being asked for
 	zones   zoneMemory
 
 	mu      sync.Mutex
+	watched []*change // that are being asked for, the oldest first
 	writers map[zoneKey]*writer
 	clients map[Role]Route53Client // by role
 }

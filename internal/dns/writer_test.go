@@ -60,6 +60,33 @@ func TestJobsAtOnceAreMergedIntoFewChanges(t *testing.T) {
 	})
 }
 
+// Changes are taken in about as they were made: whoever looks at the oldest first knows of each soon.
+func TestTheEndOfEachOfManyChangesIsSeenSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const zones = 16
+		f := newFake53(t, time.Now)
+		s := solversOf(f, wait.Sleep)
+		f.delay = 40 * time.Second
+		for i := range zones {
+			f.zone(fmt.Sprint("Z", i), fmt.Sprintf("d%d.example.", i))
+		}
+		began := time.Now()
+		errs := together(t, zones, func(i int) error {
+			return s.route53.publish(t.Context(), []renew.Record{record(fmt.Sprint("Z", i), fmt.Sprintf("d%d.example", i), "v")})
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		made := zones * time.Second // each is read and changed, at two requests a second
+		if took := time.Since(began); took > made+40*time.Second+5*time.Second {
+			t.Errorf("took %s, of which %s to make the changes", took, made)
+		}
+		if n := f.counts["GetChange"]; n > 60 {
+			t.Errorf("%d looks at %d changes", n, zones)
+		}
+	})
+}
+
 func TestAJobsBadNameStaysItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake53(t, time.Now)

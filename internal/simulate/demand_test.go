@@ -46,7 +46,7 @@ func inTime(deadlines []time.Duration, set int, done func(int) time.Duration) bo
 }
 
 func TestDemand(t *testing.T) {
-	s := Scenario{Start: epoch, Set: budget.SetLetsEncrypt, Issuance: 10 * time.Second, CA: CA{Lifetime: 90 * day, ARI: true}}
+	s := Scenario{Start: epoch, Set: budget.SetLetsEncrypt, Issuance: 10 * time.Second, PlannerShare: 1, CA: CA{Lifetime: 90 * day, ARI: true}}
 	first := func(n int, name string) *entry {
 		return newEntry(n, Member{Name: name, Domains: []string{name}, WantedAt: epoch}, s)
 	}
@@ -70,15 +70,19 @@ func TestDemand(t *testing.T) {
 			t.Errorf("%+v; want one for the worker alone", d)
 		}
 	})
-	t.Run("the bound is the slower of the worker and each bucket", func(t *testing.T) {
-		d := newDemand(s, epoch)
-		for i := range 60 {
-			d.add(first(i, fmt.Sprintf("h%d.example.com", i)), []string{"example.com"}, time.Time{})
-		}
-		if got, want := d.bound(), 10*12096*time.Second; got != want {
-			t.Errorf("%s; want %s", got, want)
-		}
-	})
+	for share, waiting := range map[float64]int{1: 10, 0.8: 20, 0.1: 55, 0: 59} {
+		t.Run(fmt.Sprintf("the bound is the slower of the worker and each bucket, of which a share of %g may be used", share), func(t *testing.T) {
+			s := s
+			s.PlannerShare = share
+			d := newDemand(s, epoch)
+			for i := range 60 {
+				d.add(first(i, fmt.Sprintf("h%d.example.com", i)), []string{"example.com"}, time.Time{})
+			}
+			if got, want := d.bound(), time.Duration(waiting)*12096*time.Second; got != want {
+				t.Errorf("%s; want %s", got, want)
+			}
+		})
+	}
 	for name, tc := range map[string]struct {
 		from time.Time
 		late int

@@ -107,7 +107,8 @@ func (c *cell) inUse(e witness.Entry, before past) {
 	if len(now.Stages) != len(want) || now.Stages[witness.Previous] != want[witness.Previous] {
 		c.t.Errorf("labels are %v, want %v", now.Stages, want)
 	}
-	if s := c.Status(c.t, e.Name); s.Reason != reason.NotDue || s.Serial != now.Serial || s.VersionID != now.VersionID || s.Failures != 0 || s.InProgress {
+	if s := c.Status(c.t, e.Name); s.Reason != reason.NotDue || s.Serial != now.Serial || s.VersionID != now.VersionID || s.Failures != 0 || s.InProgress ||
+		len(s.Followups) > 0 {
 		c.t.Errorf("status is %+v", s)
 	}
 	told := 0

@@ -79,6 +79,19 @@ type Status struct {
 	Unpause     string        `json:"unpause"`
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
+	Followups   []Followup    `json:"followups"`
+}
+
+// Followup is what certpace status prints of something that is owed beside an order, field by field.
+type Followup struct {
+	Kind        string        `json:"kind"`
+	Serial      string        `json:"serial"`
+	Revocation  string        `json:"revocation_reason"`
+	ARN         string        `json:"arn"`
+	Failures    int           `json:"failures"`
+	Reason      reason.Reason `json:"reason"`
+	Message     string        `json:"message"`
+	NextAttempt *time.Time    `json:"next_attempt"`
 }
 
 // Status asks certpace status about one certificate.

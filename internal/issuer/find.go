@@ -49,7 +49,7 @@ func gone(err error) bool {
 	return errors.As(err, &f) && f.Kind == renew.Never && f.Reason == reason.CARefused
 }
 
-// listed reads the URLs of the account's orders, in the CA's order; none where the CA offers no list.
+// listed reads the URLs of the account's orders, in the CA's order. Errors: renew.ErrNoList.
 func (h *handle) listed(ctx context.Context) ([]string, error) {
 	var page string
 	_, err := h.ask(ctx, "reading the account", func(core *api.Core) error {
@@ -59,6 +59,9 @@ func (h *handle) listed(ctx context.Context) ([]string, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if !isHTTPS(page) {
+		return nil, renew.ErrNoList
 	}
 	var all []string
 	for n := 0; n < listPages && isHTTPS(page); n++ {

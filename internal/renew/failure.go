@@ -17,6 +17,7 @@ var (
 	ErrRaced    = errors.New("a budget was spent by somebody else meanwhile")
 	ErrReplaced = errors.New("the CA says that the certificate was replaced already")
 	ErrNoKey    = errors.New("no key is staged")
+	ErrNoList   = errors.New("the CA keeps no list of the account's orders")
 	ErrNoSecret = errors.New("no such secret")
 )
 

@@ -140,8 +140,11 @@ func what(f inventory.Followup) string {
 	return string(f.Kind)
 }
 
-// deliverBy hands over what consumers read now, whatever this run knew before.
+// deliverBy hands over what consumers read now: what this invocation made current, whose lease keeps everybody else away, or what the vault has.
 func (r *run) deliverBy(by func(Stored) error) error {
+	if r.promoted != nil {
+		return by(*r.promoted)
+	}
 	s, err := r.Vault.Current(r.work, r.cert.Name)
 	if errors.Is(err, ErrNoSecret) {
 		return Fail(Later, reason.StorageFailed, fmt.Errorf("reading what is current: %w", err))

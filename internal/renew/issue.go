@@ -214,6 +214,7 @@ func (r *run) promote(b bundle.Bundle) error {
 	if err := r.Vault.Promote(r.work, stored); err != nil {
 		return fmt.Errorf("making the secret's new version current: %w", err)
 	}
+	r.promoted = &stored
 	u := stored.Bundle.InUse()
 	u.SecretARN, u.VersionID = stored.SecretARN, stored.VersionID
 	r.askWindow(&u)

@@ -82,7 +82,16 @@ func TestALostOrderThatIsNotFoundIsMadeAgainAtOnce(t *testing.T) {
 			t.Errorf("%+v, %d newOrders", r, w.ordersSent())
 		}
 	})
-	t.Run("each paid for, and once", func(t *testing.T) {
+	t.Run("again and again where the list shows that there is none, each paid for", func(t *testing.T) {
+		w := newWorld(t)
+		w.ca.lists = true
+		w.want(t, "www", "a.example")
+		w.broken["NewOrder"] = renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the connection was cut"))
+		if r := w.deliver("one", scheduled("www"))[0]; r.Issued || r.Reason != reason.CAUnavailable || w.ordersSent() != 4 {
+			t.Errorf("%+v, %d newOrders", r, w.ordersSent())
+		}
+	})
+	t.Run("each paid for, and once where there is no list", func(t *testing.T) {
 		w := newWorld(t)
 		w.want(t, "www", "a.example")
 		w.broken["NewOrder"] = renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the answer was lost"))

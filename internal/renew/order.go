@@ -37,11 +37,15 @@ func (r *run) order(ca CA) (Order, error) {
 	return order, r.progress()
 }
 
+// mostSearches is how often in one invocation an order is made again that isn't in the account's list: each is paid for.
+const mostSearches = 3
+
 func (r *run) newOrder(ca CA) (Order, error) {
 	r.iss.Account = ca.Account()
 	r.iss.Replaces = r.replaces(ca)
 	order, err := r.attempt(ca)
-	if unknown(err) && r.searched { // once, and not where the CA can't be reached: what the CA may have made is abandoned, unless it hands the same order out again
+	// Not where the CA can't be reached. Where it has no list, once: what it may have made is abandoned, unless it hands the same order out again.
+	for n := 0; unknown(err) && (r.listed && n < mostSearches || r.searched && n == 0); n++ {
 		r.log.Warn("the order isn't to be found, ordering again", "cause", err.Error())
 		order, err = r.attempt(ca)
 	}
@@ -59,10 +63,12 @@ func (r *run) lost(ca CA) (order Order, found bool, err error) {
 		return Order{}, false, nil
 	}
 	order, found, err = ca.FindOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
-	r.searched = err == nil
+	r.listed, r.searched = err == nil, err == nil || errors.Is(err, ErrNoList)
 	switch {
 	case r.work.Err() != nil:
 		return Order{}, false, fmt.Errorf("looking for an order whose answer was lost: %w", r.work.Err())
+	case errors.Is(err, ErrNoList):
+		return Order{}, false, nil
 	case err != nil:
 		r.log.Warn("the account's orders can't be looked at, ordering again", "cause", err.Error())
 		return Order{}, false, nil

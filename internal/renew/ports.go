@@ -93,7 +93,7 @@ type CA interface {
 	// Account is the account's URL.
 	Account() string
 	// FindOrder looks for an order of exactly these names, profile and predecessor, that can still be finalized, in the account's list;
-	// found is false where there is none, or the CA has no list.
+	// found is false where there is none. Errors: ErrNoList where the CA has no list.
 	FindOrder(ctx context.Context, o NewOrder) (order Order, found bool, err error)
 	// Revoke revokes a certificate (DER) with the number of a CRL reason (RFC 8555, 7.6); revoked before is done.
 	Revoke(ctx context.Context, certificate []byte, reason uint) error

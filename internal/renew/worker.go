@@ -200,8 +200,10 @@ type run struct {
 	looked    bool          // this invocation paid for the order, and so failing is known
 	failing   []budget.Key  // names that failed lately or are paused, as the budgets had it when the order was paid for
 	marked    []budget.Key  // those of them that are paused
-	searched  bool          // the account was searched for an order whose answer was lost
+	searched  bool          // the CA was asked for the account's orders, for one whose answer was lost
+	listed    bool          // and it showed them
 	finalized crypto.Signer // the key with which this invocation finalized the order
+	promoted  *Stored       // what this invocation made current
 	log       *slog.Logger
 
 	undelivered reason.Reason // why the new certificate couldn't be brought to all places

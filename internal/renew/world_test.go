@@ -468,8 +468,11 @@ func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err
 
 func (c *ca) FindOrder(_ context.Context, asked renew.NewOrder) (got renew.Order, found bool, err error) {
 	err = c.do("FindOrder", func() error {
+		if !c.lists {
+			return renew.ErrNoList
+		}
 		for _, o := range c.orders {
-			if c.lists && o.Status == renew.Pending && o.failed == "" && o.Replaces == asked.Replaces && slices.Equal(o.Names, asked.Names) {
+			if o.Status == renew.Pending && o.failed == "" && o.Replaces == asked.Replaces && slices.Equal(o.Names, asked.Names) {
 				got, found = o.Order, true
 			}
 		}

@@ -22,7 +22,7 @@ var ofAnIssuance = map[string]int{
 	"dynamodb:TransactWriteItems":      3, // claim, pay, close
 	"secretsmanager:GetSecretValue":    3, // what is in use, the staged key, what was stored
 	"secretsmanager:CreateSecret":      2, // the staged key, the certificate
-	"secretsmanager:DescribeSecret":    2, // is there a secret, which version is current
+	"secretsmanager:DescribeSecret":    3, // is there a secret, which version is current, which tags has it
 	"secretsmanager:DeleteSecret":      1, // the staged key
 	"route53:ListHostedZonesByName":    1,
 	"route53:ListResourceRecordSets":   2, // before each change

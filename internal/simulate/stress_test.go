@@ -251,7 +251,7 @@ func stressRevoke(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	return s, fleet, fewExpired
 }
 
-// fewExpired allows for what the lost causes don't count: that more than one registered domain has too little for what is in it, and one more for each fifty
+// fewExpired allows for what the lost causes don't count: that more than one registered domain has too little for what is in it, and one more for each sixteen
 // lost ones, because who must be late is decided before everything is known.
 func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
 	var entries []*entry
@@ -272,7 +272,7 @@ func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
 	lost := max(m.LostCauses, domains)
 	most := lost
 	if lost > 0 {
-		most += 1 + lost/50
+		most += 1 + lost/16
 	}
 	if m.Lapsed > most {
 		t.Errorf("expired: %d of %d that lapsed, %d lost causes, %d by domains", m.Expired, m.Lapsed, m.LostCauses, domains)

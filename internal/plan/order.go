@@ -21,6 +21,7 @@ const trials = 8
 // has ended already, goes ahead only as far as nothing ends for it. What ends later than anything that would have been late comes behind it
 // all the same. And of two that would be late, the one that more crowded buckets wait for makes more room by stepping back.
 func settle(in Input) *decider {
+	in.elsewhere = in.waitElsewhere()
 	d := settleBy(in, false)
 	if d.late > 0 {
 		if light := settleBy(in, true); light.late < d.late {

@@ -35,7 +35,8 @@ type Input struct {
 	Pace         Pace
 	Parked       map[Hour]int // of what is in use, how many wait for the worker, by their ends; see Plan
 
-	hashes map[*string]string // of sets of names, by their lists
+	hashes    map[*string]string // of sets of names, by their lists
+	elsewhere map[Hour]int       // what of Parked isn't in Certificates; the same for every order of precedence that is tried
 }
 
 // CA is what the plan must know of a CA.
@@ -107,8 +108,7 @@ func Decide(in Input) Plan {
 	for i := range d.outcomes {
 		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
 	}
-	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts(),
-		Parked: d.parked()}
+	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts(), Parked: d.parked()}
 }
 
 // survey looks at every certificate and returns those that compete for something.

@@ -12,35 +12,32 @@ import (
 // A plan doesn't see what waits for the worker until later, nor what falls due later. So that no first certificate takes the time that those will need
 // before they end, the former are counted from plan to plan, and the latter are taken from the calendar.
 
-// isParked says whether c, as it was recorded, is counted among what is in use and waits for the worker.
-func isParked(c *inventory.Certificate) bool {
-	return c.InUse != nil && c.Status.Reason == reason.WorkerFull && c.Status.Asked == nil
+// waits says whether c is counted, for that reason, among what is in use and waits for the worker.
+func waits(c *inventory.Certificate, why reason.Reason) bool {
+	return c.InUse != nil && why == reason.WorkerFull && c.Status.Asked == nil
 }
 
 // parked counts what is in use and waits for the worker, after this plan.
 func (d *decider) parked() map[Hour]int {
-	all := d.elsewhere()
+	all := maps.Clone(d.elsewhere)
 	for i := range d.outcomes {
-		o := &d.outcomes[i]
-		if c := o.Certificate; c.InUse != nil && c.Status.Asked == nil && o.Shown() == reason.WorkerFull {
-			all[HourOf(c.Deadline())]++
+		if o := &d.outcomes[i]; waits(o.Certificate, o.Shown()) {
+			all[HourOf(o.Certificate.Deadline())]++
 		}
 	}
 	return all
 }
 
-// elsewhere is what waits for the worker and isn't in this plan's input.
-func (d *decider) elsewhere() map[Hour]int {
-	all := maps.Clone(d.Parked)
-	if all == nil {
-		all = map[Hour]int{}
-	}
-	for i := range d.Certificates {
-		if c := &d.Certificates[i]; isParked(c) {
+// waitElsewhere is what waits for the worker and isn't in this plan's input.
+func (in *Input) waitElsewhere() map[Hour]int {
+	all := make(map[Hour]int, len(in.Parked))
+	maps.Copy(all, in.Parked)
+	for i := range in.Certificates {
+		if c := &in.Certificates[i]; waits(c, c.Status.Reason) {
 			all[HourOf(c.Deadline())]--
 		}
 	}
-	maps.DeleteFunc(all, func(h Hour, n int) bool { return n <= 0 || h < HourOf(d.Now) })
+	maps.DeleteFunc(all, func(h Hour, n int) bool { return n <= 0 || h < HourOf(in.Now) })
 	return all
 }
 
@@ -59,7 +56,7 @@ func (d *decider) overflow(ahead, pressed []int) (most int, last time.Time) {
 	for _, i := range pressed {
 		loads = append(loads, load{d.outcomes[i].Certificate.Deadline(), 1, true})
 	}
-	for h, n := range d.elsewhere() {
+	for h, n := range d.elsewhere {
 		loads = append(loads, load{(h + 1).Time(), n, true})
 	}
 	left := d.calendar.left()

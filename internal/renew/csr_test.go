@@ -66,28 +66,14 @@ func TestACertificateForAKeyOfTheUsersOwn(t *testing.T) {
 }
 
 func TestKilledAtEveryCallARequestIsCarriedThrough(t *testing.T) {
-	plain, _ := wantOwn(t)
-	plain.deliver("one", scheduled("www"))
-	for i, call := range slices.Clone(plain.calls) {
-		for f, when := range map[fate]string{killBefore: "before", killAfter: "after", lostAnswer: "lost", failed: "failed"} {
-			t.Run(fmt.Sprintf("%02d %s %s", i+1, when, call), func(t *testing.T) {
-				w, key := wantOwn(t)
-				w.at, w.fate = i+1, f
-				w.deliver("one", scheduled("www"))
-				for n := range 4 {
-					w.dead, w.at = false, 0
-					w.pass(16 * time.Minute)
-					if c := w.certificate(t, "www"); c.InUse == nil || c.Status.Issuance != "" || c.Owes(w.clock()) {
-						w.deliver(fmt.Sprint("next", n), scheduled("www"))
-					}
-				}
-				w.clean(t, "www")
-				if !w.isFor(t, key) || w.ca.finalized != 1 {
-					t.Errorf("%d certificates", w.ca.finalized)
-				}
-			})
+	everyCall(t, func(t *testing.T) (*world, func(t *testing.T)) {
+		w, key := wantOwn(t)
+		return w, func(t *testing.T) {
+			if !w.isFor(t, key) || w.ca.finalized != 1 {
+				t.Errorf("%d certificates", w.ca.finalized)
+			}
 		}
-	}
+	})
 }
 
 func TestAnotherRequestIsAChangeAndSoIsNone(t *testing.T) {

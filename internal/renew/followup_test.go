@@ -301,19 +301,29 @@ func TestACertificateIsBroughtToWhereElseItIsWanted(t *testing.T) {
 }
 
 func TestKilledAtEveryCallACertificateIsBroughtEverywhere(t *testing.T) {
-	start := func(t *testing.T) *world {
+	everyCall(t, func(t *testing.T) (*world, func(t *testing.T)) {
 		w := newWorld(t)
 		w.want(t, "www", "a.example")
 		w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: albARN}} })
 		w.calls = nil
-		return w
-	}
-	plain := start(t)
+		return w, func(t *testing.T) {
+			c := w.certificate(t, "www")
+			if w.shelf[albARN] != c.InUse.Serial || w.vault.dressed != c.InUse.Serial+"[]" || c.Followups != nil || w.ca.finalized != 1 {
+				t.Errorf("ACM %v, secret %s, owed %+v, %d certificates", w.shelf, w.vault.dressed, c.Followups, w.ca.finalized)
+			}
+		}
+	})
+}
+
+// everyCall disturbs each call of an issuance of www in each way, delivers until it is through, and checks what came of it.
+func everyCall(t *testing.T, start func(t *testing.T) (w *world, check func(t *testing.T))) {
+	t.Helper()
+	plain, _ := start(t)
 	plain.deliver("one", scheduled("www"))
 	for i, call := range slices.Clone(plain.calls) {
 		for f, when := range map[fate]string{killBefore: "before", killAfter: "after", lostAnswer: "lost", failed: "failed"} {
 			t.Run(fmt.Sprintf("%02d %s %s", i+1, when, call), func(t *testing.T) {
-				w := start(t)
+				w, check := start(t)
 				w.at, w.fate = i+1, f
 				w.deliver("one", scheduled("www"))
 				for n := range 4 {
@@ -324,10 +334,7 @@ func TestKilledAtEveryCallACertificateIsBroughtEverywhere(t *testing.T) {
 					}
 				}
 				w.clean(t, "www")
-				c := w.certificate(t, "www")
-				if w.shelf[albARN] != c.InUse.Serial || w.vault.dressed != c.InUse.Serial+"[]" || c.Followups != nil || w.ca.finalized != 1 {
-					t.Errorf("ACM %v, secret %s, owed %+v, %d certificates", w.shelf, w.vault.dressed, c.Followups, w.ca.finalized)
-				}
+				check(t)
 			})
 		}
 	}

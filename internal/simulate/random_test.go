@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -19,19 +18,15 @@ import (
 func TestNoRandomFleetIsDenied(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, fleet := drawScenario(t)
-		var events bytes.Buffer
-		r, err := Run(context.Background(), s, fleet, Options{RegisteredDomains: lastTwo, Events: &events})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r, events := ran(t, s, fleet)
 		if r.Summary.Denied != 0 {
 			t.Errorf("%d denials: %v", r.Summary.Denied, r.Summary.Denials)
 		}
 		if lapsed := r.Summary.Lapsed - r.Summary.Expired; lapsed > r.Summary.LostCauses {
 			t.Errorf("%d lapsed, %d of them as expired, %d lost causes", r.Summary.Lapsed, r.Summary.Expired, r.Summary.LostCauses)
 		}
-		checkReplay(t, s, fleet, events.Bytes(), r.Summary)
-		checkOrders(t, s, fleet, events.Bytes())
+		checkReplay(t, s, fleet, events, r.Summary)
+		checkOrders(t, s, fleet, events)
 	})
 }
 
@@ -69,11 +64,7 @@ func checkOrders(t interface{ Errorf(string, ...any) }, s Scenario, fleet []Memb
 func TestEveryRandomFleetBecomesSteady(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, fleet := drawSteady(t)
-		var events bytes.Buffer
-		r, err := Run(context.Background(), s, fleet, Options{RegisteredDomains: lastTwo, Events: &events})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r, events := ran(t, s, fleet)
 		m := r.Summary
 		if m.Denied != 0 || m.Expired != 0 {
 			t.Errorf("%d denied, %d expired of %d that lapsed, %d lost causes", m.Denied, m.Expired, m.Lapsed, m.LostCauses)
@@ -91,8 +82,8 @@ func TestEveryRandomFleetBecomesSteady(t *testing.T) {
 		if most := (int(1.1*intervals) + 1) * len(fleet); later > most {
 			t.Errorf("%d issuances after the first lifetime; want at most %d", later, most)
 		}
-		checkReplay(t, s, fleet, events.Bytes(), m)
-		checkOrders(t, s, fleet, events.Bytes())
+		checkReplay(t, s, fleet, events, m)
+		checkOrders(t, s, fleet, events)
 	})
 }
 
@@ -127,17 +118,13 @@ func drawSteady(t *rapid.T) (Scenario, []Member) {
 func TestARandomBacklogEndsInTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, fleet := drawBacklog(t)
-		var events bytes.Buffer
-		r, err := Run(context.Background(), s, fleet, Options{RegisteredDomains: lastTwo, Events: &events})
-		if err != nil {
-			t.Fatal(err)
-		}
+		r, events := ran(t, s, fleet)
 		m := r.Summary
 		if most := max(1.01*m.Bound, m.Bound+s.Tick.Seconds()) + 2*s.Issuance.Seconds(); m.Denied != 0 || m.Unfinished != 0 || float64(m.Makespan) > most {
 			t.Errorf("%d denied, %d unfinished, makespan %d; want at most %f for a bound of %f", m.Denied, m.Unfinished, m.Makespan, most, m.Bound)
 		}
-		checkReplay(t, s, fleet, events.Bytes(), m)
-		checkOrders(t, s, fleet, events.Bytes())
+		checkReplay(t, s, fleet, events, m)
+		checkOrders(t, s, fleet, events)
 	})
 }
 

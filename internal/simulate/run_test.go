@@ -35,15 +35,25 @@ func parsed(t *testing.T, text string) Scenario {
 	return s
 }
 
-// carried runs a scenario and what it makes, and returns the events too.
+// carried is what a scenario and its fleet come to, and the events.
 func carried(t *testing.T, s Scenario, fleet []Member) (Summary, []byte) {
+	t.Helper()
+	r, events := ran(t, s, fleet)
+	return r.Summary, events
+}
+
+// ran is the same with all that there is to say, for any kind of test.
+func ran(t interface {
+	Helper()
+	Fatal(...any)
+}, s Scenario, fleet []Member) (Result, []byte) {
 	t.Helper()
 	var events bytes.Buffer
 	r, err := Run(context.Background(), s, fleet, Options{RegisteredDomains: lastTwo, Events: &events})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Summary, events.Bytes()
+	return r, events.Bytes()
 }
 
 // checkReplay puts the events before a second CA: it must say the same.

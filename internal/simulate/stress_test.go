@@ -1,8 +1,6 @@
 package simulate
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -26,16 +24,12 @@ func TestStress(t *testing.T) {
 				t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 					s, fleet, check := draw(rand.New(rand.NewPCG(seed, 0)))
 					s.Seed = int64(seed)
-					var events bytes.Buffer
-					r, err := Run(context.Background(), s, fleet, Options{RegisteredDomains: lastTwo, Events: &events})
-					if err != nil {
-						t.Fatal(err)
-					}
+					r, events := ran(t, s, fleet)
 					if r.Summary.Denied != 0 {
 						t.Errorf("denied: %d %v", r.Summary.Denied, r.Summary.Denials)
 					}
-					checkReplay(t, s, fleet, events.Bytes(), r.Summary)
-					checkOrders(t, s, fleet, events.Bytes())
+					checkReplay(t, s, fleet, events, r.Summary)
+					checkOrders(t, s, fleet, events)
 					check(t, s, fleet, r)
 
 					if t.Failed() {
@@ -122,13 +116,6 @@ func stressFleet(r *rand.Rand, n, domains, per int) []Member {
 	return fleet
 }
 
-func interval(life time.Duration) time.Duration {
-	if life < 10*day {
-		return life / 2
-	}
-	return life - life/3
-}
-
 // shape is how old what is in use is at the start.
 func shape(r *rand.Rand, s Scenario, fleet []Member, lives ...time.Duration) {
 	before := time.Duration(r.Float64() * 0.95 * float64(s.CA.Lifetime))
@@ -156,7 +143,7 @@ func stressSteady(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	fleet := stressFleet(r, n, max(1, n/20), 2)
 	s.override(budget.CertificatesPerRegisteredDomain, budget.Limit{Burst: 1 << 20, Count: 1 << 20, Period: time.Hour})
 	s.override(budget.CertificatesPerExactSet, budget.Limit{Burst: 100, Count: 100, Period: day})
-	s.Issuance = max(time.Second, min(10*time.Minute, time.Duration(r.Float64()*0.9*float64(interval(s.CA.Lifetime))/float64(n)).Truncate(time.Second)))
+	s.Issuance = max(time.Second, min(10*time.Minute, time.Duration(r.Float64()*0.9*float64(s.interval())/float64(n)).Truncate(time.Second)))
 	lives := []time.Duration{s.CA.Lifetime}
 	if r.IntN(3) == 0 {
 		lives = []time.Duration{s.CA.Lifetime, s.CA.Lifetime / 2, s.CA.Lifetime * 2, 160 * time.Hour}
@@ -212,9 +199,7 @@ func stressBacklog(r *rand.Rand) (Scenario, []Member, stressCheck) {
 			m.NotAfter = m.NotBefore.Add(s.CA.Lifetime)
 		}
 	}
-	s.Duration = 24 * time.Hour
-	bound := boundOf(s, fleet)
-	s.Duration = min(200*day, time.Duration(bound*1.5)*time.Second+5*day)
+	s.Duration = min(200*day, time.Duration(tallyOf(s, fleet).summary.Bound*1.5)*time.Second+5*day)
 	return s, fleet, func(t *testing.T, s Scenario, fleet []Member, r Result) {
 		m := r.Summary
 		fewExpired(t, s, fleet, r)
@@ -227,15 +212,6 @@ func stressBacklog(r *rand.Rand) (Scenario, []Member, stressCheck) {
 				float64(m.Makespan)/m.Bound, (float64(m.Makespan)-most)/s.Issuance.Seconds())
 		}
 	}
-}
-
-func boundOf(s Scenario, fleet []Member) float64 {
-	s.Duration = time.Minute
-	r, err := Run(context.Background(), s, fleet, Options{RegisteredDomains: lastTwo})
-	if err != nil {
-		panic(err)
-	}
-	return r.Summary.Bound
 }
 
 // stressRevoke is a mass revocation, of as much as can be replaced or too much.
@@ -251,19 +227,25 @@ func stressRevoke(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	return s, fleet, fewExpired
 }
 
-// fewExpired allows for what the lost causes don't count: that more than one registered domain has too little for what is in it, and one more for each sixteen
-// lost ones, because who must be late is decided before everything is known.
-func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
+// tallyOf is what a fleet asks for before anything is done.
+func tallyOf(s Scenario, fleet []Member) *tally {
+	w := &world{scenario: s, ca: NewAuthority(s)}
 	var entries []*entry
 	for i, m := range fleet {
 		e := newEntry(i, m, s)
 		if u := e.certificate.InUse; u != nil {
-			(&world{scenario: s, ca: NewAuthority(s)}).suggest(e, u)
+			w.suggest(e, u)
 		}
 		entries = append(entries, e)
 	}
+	return newTally(s, entries, lastTwo)
+}
+
+// fewExpired allows for what the lost causes don't count: that more than one registered domain has too little for what is in it, and one more for each sixteen
+// lost ones, because who must be late is decided before everything is known.
+func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
 	domains := 0
-	for b, n := range newTally(s, entries, lastTwo).late {
+	for b, n := range tallyOf(s, fleet).late {
 		if b.limit == budget.CertificatesPerRegisteredDomain {
 			domains += n
 		}
@@ -284,7 +266,7 @@ func stressFaults(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	s := stressScenario(r, one(r, 160*time.Hour, 47*day, 90*day))
 	n := int(math.Exp(r.Float64() * 7))
 	fleet := stressFleet(r, n, max(1, n/20), 2)
-	s.Issuance = max(time.Second, min(10*time.Minute, time.Duration((0.2+0.75*r.Float64())*float64(interval(s.CA.Lifetime))/float64(n)).Truncate(time.Second)))
+	s.Issuance = max(time.Second, min(10*time.Minute, time.Duration((0.2+0.75*r.Float64())*float64(s.interval())/float64(n)).Truncate(time.Second)))
 	s.Failures = Failures{Validation: one(r, 0, 0.02, 0.2), Unavailable: one(r, 0, 0, 0.05)}
 	if r.IntN(2) == 0 {
 		s.Broken = Broken{Share: one(r, 0.1, 0.33), From: between(r, 0, 5*day), For: between(r, time.Hour, s.CA.Lifetime/4)}

@@ -22,7 +22,7 @@ const (
 )
 
 // FindOrder looks for an order that can still be finalized in the account's list, where the CA has one (RFC 8555, 7.1.2.1; Let's Encrypt has none).
-// The profile must be the one that was asked for: an order of another may be another certificate's.
+// The profile must be the one that was asked for; where none was, the CA shows the one that it chose.
 func (h *handle) FindOrder(ctx context.Context, o renew.NewOrder) (renew.Order, bool, error) {
 	urls, err := h.listed(ctx)
 	if err != nil {
@@ -37,11 +37,15 @@ func (h *handle) FindOrder(ctx context.Context, o renew.NewOrder) (renew.Order, 
 		if err != nil {
 			return renew.Order{}, false, err
 		}
-		if (order.Status == renew.Pending || order.Status == renew.Ready) && order.Profile == o.Profile && order.Replaces == o.Replaces && sameNames(order.Names, o.Names) {
+		if (order.Status == renew.Pending || order.Status == renew.Ready) && isOf(order, o) {
 			return order, true, nil
 		}
 	}
 	return renew.Order{}, false, nil
+}
+
+func isOf(got renew.Order, o renew.NewOrder) bool {
+	return (got.Profile == o.Profile || o.Profile == "") && got.Replaces == o.Replaces && sameNames(got.Names, o.Names)
 }
 
 func gone(err error) bool {

@@ -14,25 +14,27 @@ func TestFindOrder(t *testing.T) {
 	const a, b = "a.test", "b.test"
 	asked := renew.NewOrder{Names: []string{b, a}, Profile: "classic", Replaces: "AA.AQ"}
 	for name, row := range map[string]struct {
-		pages [][]string // nil: the CA has no list
+		pages [][]string      // nil: the CA has no list
+		asked *renew.NewOrder // nil: as above
 		made  []renew.NewOrder
 		then  func(*fakeCA)
 		want  string // id; empty: none is found
 		looks int    // orders that were read
 	}{
-		"a CA without a list":                     {made: []renew.NewOrder{asked}},
-		"an empty list":                           {pages: [][]string{{}}},
-		"the one that was asked for":              {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, want: "1", looks: 1},
-		"the newest of two":                       {pages: [][]string{{"1"}, {"2"}}, made: []renew.NewOrder{asked, {Names: asked.Names, Profile: "classic", Replaces: "AA.AQ"}}, then: func(f *fakeCA) { f.orders["1"].Status = "valid" }, want: "2", looks: 1},
-		"on another page":                         {pages: [][]string{{"1"}, {}, {"2"}}, made: []renew.NewOrder{asked, {Names: []string{a}, Profile: "classic"}}, want: "1", looks: 2},
-		"not one of fewer names":                  {pages: [][]string{{"1"}}, made: []renew.NewOrder{{Names: []string{a}, Profile: "classic", Replaces: "AA.AQ"}}, looks: 1},
-		"not one of another profile":              {pages: [][]string{{"1"}}, made: []renew.NewOrder{{Names: asked.Names, Profile: "shortlived", Replaces: "AA.AQ"}}, looks: 1},
-		"not one that replaces something else":    {pages: [][]string{{"1"}}, made: []renew.NewOrder{{Names: asked.Names, Profile: "classic", Replaces: "AA.Ag"}}, looks: 1},
-		"not one that is finalized":               {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, then: func(f *fakeCA) { f.orders["1"].Status = "processing" }, looks: 1},
-		"not one that failed":                     {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, then: func(f *fakeCA) { f.orders["1"].Status = "invalid" }, looks: 1},
-		"one that is ready":                       {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, then: func(f *fakeCA) { f.orders["1"].Status = "ready" }, want: "1", looks: 1},
-		"behind one that the CA knows no longer":  {pages: [][]string{{"1", "99"}}, made: []renew.NewOrder{asked}, want: "1", looks: 2},
-		"not beyond twenty others, for its price": {pages: [][]string{{"1", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2"}}, made: []renew.NewOrder{asked, {Names: []string{a}}}, looks: 20},
+		"a CA without a list":        {made: []renew.NewOrder{asked}},
+		"an empty list":              {pages: [][]string{{}}},
+		"the one that was asked for": {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, want: "1", looks: 1},
+		"the newest of two":          {pages: [][]string{{"1"}, {"2"}}, made: []renew.NewOrder{asked, {Names: asked.Names, Profile: "classic", Replaces: "AA.AQ"}}, then: func(f *fakeCA) { f.orders["1"].Status = "valid" }, want: "2", looks: 1},
+		"on another page":            {pages: [][]string{{"1"}, {}, {"2"}}, made: []renew.NewOrder{asked, {Names: []string{a}, Profile: "classic"}}, want: "1", looks: 2},
+		"not one of fewer names":     {pages: [][]string{{"1"}}, made: []renew.NewOrder{{Names: []string{a}, Profile: "classic", Replaces: "AA.AQ"}}, looks: 1},
+		"one of the CA's own choice of profile, where none was asked for": {pages: [][]string{{"1"}}, asked: &renew.NewOrder{Names: asked.Names, Replaces: "AA.AQ"}, made: []renew.NewOrder{asked}, want: "1", looks: 1},
+		"not one of another profile":                                      {pages: [][]string{{"1"}}, made: []renew.NewOrder{{Names: asked.Names, Profile: "shortlived", Replaces: "AA.AQ"}}, looks: 1},
+		"not one that replaces something else":                            {pages: [][]string{{"1"}}, made: []renew.NewOrder{{Names: asked.Names, Profile: "classic", Replaces: "AA.Ag"}}, looks: 1},
+		"not one that is finalized":                                       {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, then: func(f *fakeCA) { f.orders["1"].Status = "processing" }, looks: 1},
+		"not one that failed":                                             {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, then: func(f *fakeCA) { f.orders["1"].Status = "invalid" }, looks: 1},
+		"one that is ready":                                               {pages: [][]string{{"1"}}, made: []renew.NewOrder{asked}, then: func(f *fakeCA) { f.orders["1"].Status = "ready" }, want: "1", looks: 1},
+		"behind one that the CA knows no longer":                          {pages: [][]string{{"1", "99"}}, made: []renew.NewOrder{asked}, want: "1", looks: 2},
+		"not beyond twenty others, for its price":                         {pages: [][]string{{"1", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2"}}, made: []renew.NewOrder{asked, {Names: []string{a}}}, looks: 20},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -43,6 +45,10 @@ func TestFindOrder(t *testing.T) {
 					}
 				}
 				fx.pages = row.pages
+				asked := asked
+				if row.asked != nil {
+					asked = *row.asked
+				}
 				if row.then != nil {
 					row.then(fx.fakeCA)
 				}

@@ -234,33 +234,38 @@ func TestPebble(t *testing.T) {
 		}
 	})
 
-	t.Run("an order whose answer was lost is found in the account's list", func(t *testing.T) {
-		account, asked := p.open(t), renew.NewOrder{Names: []string{"lost.test", "*.lost.test"}, Profile: "classic"}
-		_, found, err := account.FindOrder(t.Context(), asked)
-		if found || err != nil {
-			t.Fatalf("found %t, %v before there was one", found, err)
-		}
-		undo := p.OnAfter(func(r ca.Request) ca.Verdict {
-			if r.Kind == ca.KindNewOrder && !r.BadNonce { // which is no answer to it
-				return ca.Cut()
+	for name, asked := range map[string]renew.NewOrder{
+		"of a profile":           {Names: []string{"lost.test", "*.lost.test"}, Profile: "classic"},
+		"of the CA's own choice": {Names: []string{"lost2.test"}},
+	} {
+		t.Run("an order whose answer was lost is found in the account's list: "+name, func(t *testing.T) {
+			account := p.open(t)
+			_, found, err := account.FindOrder(t.Context(), asked)
+			if found || err != nil {
+				t.Fatalf("found %t, %v before there was one", found, err)
 			}
-			return ca.Pass()
+			undo := p.OnAfter(func(r ca.Request) ca.Verdict {
+				if r.Kind == ca.KindNewOrder && !r.BadNonce { // which is no answer to it
+					return ca.Cut()
+				}
+				return ca.Pass()
+			})
+			_, err = account.NewOrder(t.Context(), asked)
+			undo()
+			if f := (*renew.Failure)(nil); !errors.As(err, &f) || f.Kind != renew.Unknown {
+				t.Fatalf("got %v", err)
+			}
+			order, found, err := account.FindOrder(t.Context(), asked)
+			if !found || err != nil || order.Status != renew.Pending {
+				t.Fatalf("%+v, %t, %v", order, found, err)
+			}
+			p.prove(t, account, order)
+			p.finish(t, account, newKey(t), order)
+			if _, found, err := account.FindOrder(t.Context(), asked); found || err != nil {
+				t.Errorf("found %t, %v once it was finalized", found, err)
+			}
 		})
-		_, err = account.NewOrder(t.Context(), asked)
-		undo()
-		if f := (*renew.Failure)(nil); !errors.As(err, &f) || f.Kind != renew.Unknown {
-			t.Fatalf("got %v", err)
-		}
-		order, found, err := account.FindOrder(t.Context(), asked)
-		if !found || err != nil || order.Status != renew.Pending {
-			t.Fatalf("%+v, %t, %v", order, found, err)
-		}
-		p.prove(t, account, order)
-		p.finish(t, account, newKey(t), order)
-		if _, found, err := account.FindOrder(t.Context(), asked); found || err != nil {
-			t.Errorf("found %t, %v once it was finalized", found, err)
-		}
-	})
+	}
 
 	t.Run("what is retired must be proved again", func(t *testing.T) {
 		account, asked := p.open(t), renew.NewOrder{Names: []string{"retired.test"}}

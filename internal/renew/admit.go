@@ -73,9 +73,10 @@ func (j Job) wish() *inventory.Asked {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// ClaimKey names the entry that an issuance of w occupies: one for each CA, account (that is: shard), set of names and profile.
+// ClaimKey names the entry that an issuance of w occupies: one for each CA, account (that is: shard) and set of names. Not for each profile: an
+// order that asks for none gets one of the CA's choice, which may be what another certificate of the set asks for, and then that one's order.
 func ClaimKey(shard, caHost string, w inventory.Wanted) string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{shard, caHost, w.Profile, strings.Join(w.Domains, ",")}, "\x00")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{shard, caHost, "", strings.Join(w.Domains, ",")}, "\x00"))) // the gap: entries keep their keys
 	return hex.EncodeToString(sum[:16])
 }
 

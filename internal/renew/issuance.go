@@ -9,7 +9,7 @@ import (
 )
 
 // Issuance is one ACME order carried through, as the table keeps it: everything that the next invocation needs to go on where this
-// one was killed. There is one entry for each account, set of names and profile, and it is the certificate's lease too, so two
+// one was killed. There is one entry for each account and set of names, and it is the certificate's lease too, so two
 // certificates of one set are never in flight together: Let's Encrypt would hand the second the first one's pending order.
 //
 // It holds no key: that waits in the vault under ID.

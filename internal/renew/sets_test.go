@@ -186,3 +186,24 @@ func TestAPlaceInTheCalendarOutlivesAnIssuance(t *testing.T) {
 		t.Errorf("after it was issued: %+v", got)
 	}
 }
+
+func TestWhatOneEntryStandsFor(t *testing.T) {
+	plain := inventory.Wanted{Domains: []string{"a.example", "b.example"}, KeyType: inventory.EC256}
+	for name, row := range map[string]struct {
+		shard, host string
+		other       inventory.Wanted
+		same        bool
+	}{
+		"the same set for another key":                             {"0", "ca.example", inventory.Wanted{Domains: plain.Domains, KeyType: inventory.RSA2048}, true},
+		"of another profile: it may be the CA's choice where none": {"0", "ca.example", inventory.Wanted{Domains: plain.Domains, Profile: "classic"}, true},
+		"not another set":                                          {"0", "ca.example", inventory.Wanted{Domains: plain.Domains[:1]}, false},
+		"not another account":                                      {"1", "ca.example", plain, false},
+		"not another CA":                                           {"0", "other.example", plain, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if same := renew.ClaimKey("0", "ca.example", plain) == renew.ClaimKey(row.shard, row.host, row.other); same != row.same {
+				t.Errorf("the same entry: %t", same)
+			}
+		})
+	}
+}

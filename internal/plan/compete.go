@@ -26,9 +26,9 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	if known := d.past(c).SetIssued; known.After(earliest) && d.kind(c, earliest) != budget.ARI {
 		earliest, follows = known, true
 	}
-	at, needs, blocked := d.fit(c, earliest)
+	at, needs, blocked := d.first(c, earliest)
 	if follows && at.After(d.end) { // the plan that looks at it then must know how the first one ended
-		at, needs, blocked = d.fit(c, earliest.Add(d.Tick+d.Pace.unseen()))
+		at, needs, blocked = d.first(c, earliest.Add(d.Tick+d.Pace.unseen()))
 	}
 	if fault := d.fault(needs); fault != nil {
 		d.unreadable(o, fault)
@@ -85,6 +85,9 @@ func (d *decider) assign(o *Outcome, at, done time.Time) {
 // refuse lets the certificate wait for a bucket.
 func (d *decider) refuse(o *Outcome, at time.Time, blocked *budget.Need) {
 	o.Reason, o.Until, o.Blocked, o.Why = reason.Budget, ceil(at), blocked, inventory.NeedNone
+	if again := d.again(o.Certificate); len(d.holds[blocked.Key]) > 0 && at.After(again) { // what is kept back may not be needed after all
+		o.Until = again
+	}
 	if u := o.Certificate.InUse; u != nil {
 		d.waits[blocked.Key] = append(d.waits[blocked.Key], wait{end: u.NotAfter, at: at, limit: blocked.Limit})
 	}
@@ -96,12 +99,12 @@ func (d *decider) unreadable(o *Outcome, n *budget.Need) {
 }
 
 // fit finds the first moment from earliest on at which everything has room, what the order needs then, and which bucket, if any, has none before
-// the tick ends. What an order needs depends on when it is made, so a later moment is asked again.
-func (d *decider) fit(c *inventory.Certificate, earliest time.Time) (at time.Time, needs []budget.Need, blocked *budget.Need) {
+// the tick ends. What an order needs depends on when it is made, so a later moment is asked again. It may spare what is kept back for others.
+func (d *decider) fit(c *inventory.Certificate, earliest time.Time, spare bool) (at time.Time, needs []budget.Need, blocked *budget.Need) {
 	at = earliest
 	for range 4 {
 		needs = d.needs(c, at)
-		next, by := d.common(c, needs, at)
+		next, by := d.common(c, needs, at, spare)
 		if opens, ok := d.windowOpens(c, at, next); ok {
 			at = opens // there it needs less
 			continue
@@ -111,7 +114,7 @@ func (d *decider) fit(c *inventory.Certificate, earliest time.Time) (at time.Tim
 		}
 		at = next
 	}
-	next, by := d.common(c, needs, at)
+	next, by := d.common(c, needs, at, spare)
 	return next, needs, by
 }
 
@@ -131,22 +134,30 @@ func (d *decider) kind(c *inventory.Certificate, at time.Time) budget.Renewal {
 
 // common is the first moment from t on at which all needs and the worker have room, and the bucket that is the last to have it; none where they
 // all have it within the tick.
-func (d *decider) common(c *inventory.Certificate, needs []budget.Need, from time.Time) (time.Time, *budget.Need) {
-	people := c.Status.Asked != nil
-	at, by := d.agree(needs, from.UnixNano(), people)
+func (d *decider) common(c *inventory.Certificate, needs []budget.Need, from time.Time, spare bool) (time.Time, *budget.Need) {
+	next := func(n *budget.Need, t int64) int64 {
+		switch {
+		case c.Status.Asked != nil:
+			return d.line(n).nextForPeople(t)
+		case spare:
+			return d.spared(n, c).next(t)
+		}
+		return d.line(n).next(t)
+	}
+	at, by := d.agree(needs, from.UnixNano(), next)
 	if !moment(at).After(d.end) {
 		by = nil
 	}
 	for {
 		slot := d.worker.next(at)
-		if at, _ = d.agree(needs, slot, people); at == slot {
+		if at, _ = d.agree(needs, slot, next); at == slot {
 			return moment(at), by
 		}
 	}
 }
 
 // agree is the first moment from t on at which all buckets have room, and the one that was the last to have it; nil where all had it at t.
-func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budget.Need) {
+func (d *decider) agree(needs []budget.Need, t int64, next func(*budget.Need, int64) int64) (int64, *budget.Need) {
 	var by *budget.Need
 	for moved := true; moved; {
 		moved = false
@@ -155,11 +166,7 @@ func (d *decider) agree(needs []budget.Need, t int64, people bool) (int64, *budg
 			if n.Mode == budget.Drain || d.isFull(n) {
 				continue
 			}
-			next := d.line(n).next
-			if people {
-				next = d.line(n).nextForPeople
-			}
-			if at := next(t); at > t {
+			if at := next(n, t); at > t {
 				t, by, moved = at, n, true
 			}
 		}
@@ -182,6 +189,9 @@ func (d *decider) takeAll(c *inventory.Certificate, needs []budget.Need, at time
 	for i := range needs {
 		switch n := &needs[i]; {
 		case n.Mode == budget.Take:
+			for _, l := range d.holds[n.Key] {
+				l.take(t)
+			}
 			d.line(n).take(t)
 		case n.Mode == budget.Drain && d.line(n).nextForPeople(t) == t:
 			d.line(n).take(t)
@@ -214,7 +224,8 @@ func (d *decider) line(n *budget.Need) *line {
 	return l
 }
 
-// lookAgain is how often a certificate is looked at that a pause keeps waiting: only a person ends that, and whoever does makes it due.
+// lookAgain is how often a certificate is looked at that a pause keeps waiting: only a person ends that, and whoever does makes it due. So often, or twice
+// before its end, too, one that waits for tokens of which others are kept back.
 const lookAgain = 24 * time.Hour
 
 // pause is a need for which the CA has paused the account.

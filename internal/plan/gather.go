@@ -31,8 +31,8 @@ func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	now := p.Now()
 	in := Input{
 		Now: now, Tick: max(r.tick/3, r.now.Add(r.tick).Sub(now)), Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Registered: p.remembered(),
-		Parked: r.notes.Parked,
-		Sets:   map[string]map[string]time.Time{},
+		Parked: r.notes.Parked, Awaited: r.notes.Awaited,
+		Sets: map[string]map[string]time.Time{},
 	}
 	var err error
 	if in.Pace, err = p.pace(ctx); err != nil {

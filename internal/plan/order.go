@@ -21,7 +21,8 @@ const trials = 8
 // has ended already, goes ahead only as far as nothing ends for it. What ends later than anything that would have been late comes behind it
 // all the same. And of two that would be late, the one that more crowded buckets wait for makes more room by stepping back.
 func settle(in Input) *decider {
-	in.elsewhere = in.waitElsewhere()
+	in.elsewhere, in.others = in.waitElsewhere(), in.awaitedElsewhere()
+	in.unseen = in.notDue(in.others)
 	d := settleBy(in, false)
 	if d.late > 0 {
 		if light := settleBy(in, true); light.late < d.late {
@@ -33,7 +34,7 @@ func settle(in Input) *decider {
 
 func settleBy(in Input, light bool) *decider {
 	all := try(in, precedence{math.MaxInt, never, light})
-	if all.late == 0 && all.tight == 0 && all.over == 0 || all.patient == 0 {
+	if all.late+all.robbed == 0 && all.tight == 0 && all.over == 0 || all.patient == 0 {
 		return all
 	}
 	least := try(in, precedence{0, never, light})
@@ -60,7 +61,7 @@ var never = time.Unix(1<<40, 0)
 
 // worse says whether more are late by d than by another plan, or nearer to it.
 func (d *decider) worse(than *decider) bool {
-	return d.late > than.late || d.tight > than.tight || d.over > than.over
+	return d.late+d.robbed > than.late+than.robbed || d.tight > than.tight || d.over > than.over
 }
 
 // precedence is who goes first.
@@ -78,7 +79,7 @@ func try(in Input, p precedence) *decider {
 		switch c := d.outcomes[i].Certificate; {
 		case rank(c) < 2:
 			front = append(front, i)
-		case c.InUse == nil || !c.Deadline().After(d.Now):
+		case d.isPatient(c):
 			patient = append(patient, i)
 		case c.Deadline().After(p.calm):
 			later = append(later, i)
@@ -274,6 +275,11 @@ func (h *laneHeap) Pop() any {
 	l := (*h)[last]
 	*h = (*h)[:last]
 	return l
+}
+
+// isPatient says whether c has nothing left to lose: it is a first certificate or has ended already.
+func (d *decider) isPatient(c *inventory.Certificate) bool {
+	return c.InUse == nil || !c.Deadline().After(d.Now)
 }
 
 func rank(c *inventory.Certificate) int {

@@ -34,9 +34,12 @@ type Input struct {
 	Share        float64                         // of the shared budgets that the planner may use; the rest is kept for people
 	Pace         Pace
 	Parked       map[Hour]int // of what is in use, how many wait for the worker, by their ends; see Plan
+	Awaited      Awaited      // what renewals will take from registered domains' buckets; see Plan
 
 	hashes    map[*string]string // of sets of names, by their lists
 	elsewhere map[Hour]int       // what of Parked isn't in Certificates; the same for every order of precedence that is tried
+	others    Awaited            // what of Awaited isn't in Certificates, likewise
+	unseen    Awaited            // that, and what of Certificates isn't due
 }
 
 // CA is what the plan must know of a CA.
@@ -100,6 +103,7 @@ type Plan struct {
 	Outcomes  []Outcome
 	Forecasts []Forecast   // what can't be met before a certificate's end, the worst first
 	Parked    map[Hour]int // of what is in use, how many wait for the worker, by the hours of their ends
+	Awaited   Awaited      // of what is in use, and isn't renewed by this plan, what it will take from registered domains' buckets
 }
 
 // Decide makes the plan.
@@ -108,7 +112,7 @@ func Decide(in Input) Plan {
 	for i := range d.outcomes {
 		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
 	}
-	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts(), Parked: d.parked()}
+	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts(), Parked: d.parked(), Awaited: in.awaited(d.others, d.outcomes)}
 }
 
 // survey looks at every certificate and returns those that compete for something.
@@ -138,10 +142,12 @@ type decider struct {
 	patient  int           // how many of them have nothing left to lose
 	over     int           // how many issuances the worker has too little time for, with what this plan doesn't see
 	late     int           // how many of the others are
+	robbed   int           // how many of them take, so that they aren't, of what is kept back for what this plan doesn't see
 	latest   time.Time     // the last deadline of those that are late, or tight
 	tight    time.Duration // how much too little the rest of them have left, together, if what the worker has in hand holds it up
 	worker   *line
 	lines    map[budget.Key]*line
+	holds    map[budget.Key]map[Hour]*line // of buckets of which something is kept back: without that, for what ends before an hour
 	waits    map[budget.Key][]wait
 	calendar calendar
 }
@@ -155,7 +161,7 @@ func newDecider(in Input) *decider {
 	return &decider{
 		worker: in.Pace.line(in),
 		Input:  in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)),
-		lines: map[budget.Key]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now, in.Pace.PerIssuance),
+		lines: map[budget.Key]*line{}, holds: map[budget.Key]map[Hour]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now, in.Pace.PerIssuance),
 	}
 }
 

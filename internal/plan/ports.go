@@ -81,6 +81,8 @@ type Notes struct {
 	Calm   time.Time            `json:"calm"`             // until then CAs are asked at the low rate only, because one was overloaded
 	Cursor string               `json:"cursor,omitempty"` // where the reconcile slice goes on; empty: at the beginning
 	Parked map[Hour]int         `json:"parked,omitempty"` // of what is in use, how many wait for the worker, by their ends: see Plan
+
+	Awaited Awaited `json:"awaited,omitempty"` // what renewals will take from registered domains' buckets: see Plan
 }
 
 // Notebook keeps the planner's notes.

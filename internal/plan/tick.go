@@ -67,7 +67,7 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 		return s, err
 	}
 	p.tell(ctx, made)
-	r.notes.Parked = made.Parked
+	r.notes.Parked, r.notes.Awaited = made.Parked, made.Awaited
 	return s, p.note(ctx, r)
 }
 

@@ -32,8 +32,8 @@ func (d *decider) turn(c *inventory.Certificate) turn {
 }
 
 // domainsLimited says whether c's CA counts certificates by registered domain.
-func (d *decider) domainsLimited(c *inventory.Certificate) bool {
-	limits := d.CAs[c.Wanted.Directory].Limits
+func (in *Input) domainsLimited(c *inventory.Certificate) bool {
+	limits := in.CAs[c.Wanted.Directory].Limits
 	_, shared := limits[budget.CertificatesPerRegisteredDomain]
 	_, own := limits[budget.CertificatesPerRegisteredDomainPerAccount]
 	return shared || own

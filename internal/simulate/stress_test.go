@@ -284,12 +284,6 @@ func stressOverload(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	fleet := stressFleet(r, n, one(r, 1, 2, 5), one(r, 1, 1, 3))
 	s.Issuance = between(r, time.Second, time.Minute)
 	shape(r, s, fleet, s.CA.Lifetime)
-	if s.CA.Lifetime > 180*day { // renewals that must pay, later, and first certificates now: see scenarios/README.md
-		fleet = slices.DeleteFunc(fleet, func(m Member) bool { return !m.InUse() })
-		if len(fleet) == 0 {
-			return stressOverload(r)
-		}
-	}
 	s.Duration = s.CA.Lifetime * 2
 	return s, fleet, fewExpired
 }

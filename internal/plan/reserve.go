@@ -1,0 +1,98 @@
+package plan
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/certpace/certpace/internal/budget"
+	"github.com/certpace/certpace/internal/inventory"
+)
+
+// So that in a crowded registered domain nothing takes what others will need before they end, tokens are kept back for what is awaited, at the last
+// moments at which that can have them. First certificates take none of these; what is in use takes them where it would end otherwise.
+
+// first is fit that takes nothing of what is kept back for others, if c is in time so or has nothing left to lose.
+func (d *decider) first(c *inventory.Certificate, earliest time.Time) (at time.Time, needs []budget.Need, blocked *budget.Need) {
+	at, needs, blocked = d.fit(c, earliest, true)
+	if len(d.unseen) == 0 || d.isPatient(c) || !d.done(at).Add(d.Pace.unseen()).After(c.Deadline()) {
+		return at, needs, blocked
+	}
+	d.robbed++
+	return d.fit(c, earliest, false)
+}
+
+// spared is the line of a bucket as it is for c, what is kept back given away. Of what ends after c that is nothing while the bucket is more than half
+// full: a token that is kept in such a one is sooner lost than needed.
+func (d *decider) spared(n *budget.Need, c *inventory.Certificate) *line {
+	hours := d.unseen[n.Key.String()]
+	if len(hours) == 0 || n.Mode != budget.Take {
+		return d.line(n)
+	}
+	before := HourOf(never)
+	if r := d.line(n); !d.isPatient(c) && r.tat-d.Now.UnixNano() <= (r.slack-r.kept)/2 {
+		before = HourOf(c.Deadline())
+	}
+	l, known := d.holds[n.Key][before]
+	if known {
+		return l
+	}
+	l = newLine(n.Limit, d.Have[n.Key], n.Keep, d.Now)
+	l.reserve(d.lastMoments(hours, before))
+	for _, at := range d.line(n).at {
+		l.take(at)
+	}
+	if d.holds[n.Key] == nil {
+		d.holds[n.Key] = map[Hour]*line{}
+	}
+	d.holds[n.Key][before] = l
+	return l
+}
+
+// again is when a certificate is looked at again at the latest that waits for a bucket of which something is kept back.
+func (d *decider) again(c *inventory.Certificate) time.Time {
+	if left := c.Deadline().Sub(d.Now); !d.isPatient(c) && left < 2*lookAgain {
+		return ceil(d.Now.Add(max(d.Tick, left/2)))
+	}
+	return d.Now.Add(lookAgain)
+}
+
+// lastMoments are when those that end at hours before one need their tokens at the latest: with as much time as an order takes, and a hundredth more for what
+// orders are dated later than they are made.
+func (d *decider) lastMoments(hours map[Hour]int, before Hour) (last []int64) {
+	for _, h := range slices.Sorted(maps.Keys(hours)) {
+		if h >= before {
+			break
+		}
+		left := h.Time().Sub(d.Now)
+		at := d.Now.Add(left - left/100 - d.Tick - d.Pace.unseen()).UnixNano()
+		for range hours[h] {
+			last = append(last, at)
+		}
+	}
+	return last
+}
+
+// reserve gives tokens of a line of which nothing is given away yet at the last moments that can be had for each of some that are wanted by then, in
+// ascending order. Where that is too much, those that are wanted first are left out: that makes room for every one behind them.
+func (l *line) reserve(by []int64) {
+	burst := int((l.slack-l.kept)/l.emission) + 1
+	last, least := slices.Clone(by), make([]int64, len(by)+1)
+	least[len(by)] = math.MaxInt64 // of the last moments from each on, each less an emission for every one before it
+	for k := len(by) - 1; k >= 0; k-- {
+		if k+burst < len(by) { // of burst + n in a row, the last comes at least n emissions after the first
+			last[k] = min(by[k], least[k+burst]+int64(k+burst-1)*l.emission)
+		}
+		least[k] = min(least[k+1], last[k]-int64(k)*l.emission)
+	}
+	for k := range last {
+		if last[k] < l.from || l.tat-(l.slack-l.kept) > least[k]+int64(k)*l.emission {
+			continue
+		}
+		for _, t := range last[k:] {
+			l.take(t)
+		}
+		return
+	}
+}

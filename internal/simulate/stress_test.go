@@ -261,7 +261,7 @@ func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
 	}
 }
 
-// stressFaults is a fleet with failures of every kind; what is lost because its own DNS fails to its end is nobody's fault.
+// stressFaults is a fleet with failures of every kind. What fails shortly before its end is lost, and nothing else for it.
 func stressFaults(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	s := stressScenario(r, one(r, 160*time.Hour, 47*day, 90*day))
 	n := int(math.Exp(r.Float64() * 7))
@@ -273,7 +273,13 @@ func stressFaults(r *rand.Rand) (Scenario, []Member, stressCheck) {
 	}
 	shape(r, s, fleet, s.CA.Lifetime)
 	s.Duration = s.CA.Lifetime * 3 / 2
-	return s, fleet, func(*testing.T, Scenario, []Member, Result) {}
+	return s, fleet, func(t *testing.T, s Scenario, fleet []Member, r Result) {
+		m := r.Summary
+		failing := math.Ceil((s.Failures.Validation + s.Failures.Unavailable + s.Broken.Share) * float64(len(fleet)))
+		if most := m.LostCauses + m.LostCauses/16 + 1 + int(failing); m.Lapsed > most {
+			t.Errorf("expired: %d of %d that lapsed, %d lost causes, about %.0f certificates whose own orders may fail", m.Expired, m.Lapsed, m.LostCauses, failing)
+		}
+	}
 }
 
 // stressOverload is more in a few registered domains than their limit carries, for long.

@@ -10,6 +10,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
+var crowded = budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "crowded.example"}
+
 // crowdedDomain is a plan's input where all names are of one registered domain, of which so many certificates are issued at once, and one each ten days.
 func crowdedDomain(burst int64, cs ...inventory.Certificate) plan.Input {
 	in := input(cs...)
@@ -33,7 +35,7 @@ func awaits(hours map[time.Duration]int) plan.Awaited {
 	for left, n := range hours {
 		at[plan.HourOf(now.Add(left))] = n
 	}
-	return plan.Awaited{budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "crowded.example"}.String(): at}
+	return plan.Awaited{crowded.String(): at}
 }
 
 func TestTokensAreKeptBackForRenewalsThatNoPlanSeesYet(t *testing.T) {
@@ -42,16 +44,17 @@ func TestTokensAreKeptBackForRenewalsThatNoPlanSeesYet(t *testing.T) {
 		awaited plan.Awaited
 		c       inventory.Certificate
 		sends   bool
+		tat     time.Duration // of the bucket, from now on; 0: it is full
 	}{
-		"a first certificate takes what nothing waits for":                  {1, nil, fresh("first"), true},
-		"and what will be there again in time":                              {1, awaits(map[time.Duration]int{11 * day: 1}), fresh("first"), true},
-		"not what won't":                                                    {1, awaits(map[time.Duration]int{9 * day: 1}), fresh("first"), false},
-		"nor what others will have needed by then":                          {1, awaits(map[time.Duration]int{11 * day: 1, 12 * day: 1}), fresh("first"), false},
-		"what has ended by now waits for nothing":                           {1, awaits(map[time.Duration]int{-day: 1}), fresh("first"), true},
-		"of more than can be had, no more is kept back":                     {2, awaits(map[time.Duration]int{day: 50}), fresh("first"), false},
-		"what is in use takes what is kept back, if it would end otherwise": {1, awaits(map[time.Duration]int{5 * day: 1}), adopted("soon", 4*day), true},
-		"not if it has time":                                                {1, awaits(map[time.Duration]int{5 * day: 1}), adopted("later", 18*day), false},
-		"but what is kept back for what ends later":                         {3, awaits(map[time.Duration]int{19 * day: 4}), adopted("sooner", 18*day), true},
+		"a first certificate takes what nothing waits for":                  {burst: 1, c: fresh("first"), sends: true},
+		"and what will be there again in time":                              {burst: 1, awaited: awaits(map[time.Duration]int{11 * day: 1}), c: fresh("first"), sends: true},
+		"not what won't":                                                    {burst: 1, awaited: awaits(map[time.Duration]int{9 * day: 1}), c: fresh("first")},
+		"nor what others will have needed by then":                          {burst: 1, awaited: awaits(map[time.Duration]int{11 * day: 1, 12 * day: 1}), c: fresh("first")},
+		"what has ended by now waits for nothing":                           {burst: 1, awaited: awaits(map[time.Duration]int{-day: 1}), c: fresh("first"), sends: true},
+		"of more than can be had, no more is kept back":                     {burst: 2, awaited: awaits(map[time.Duration]int{day: 50}), c: fresh("first")},
+		"what is in use takes what is kept back, if it would end otherwise": {burst: 3, awaited: awaits(map[time.Duration]int{4 * day: 1}), c: adopted("soon", 4*day+12*time.Hour), tat: 15 * day, sends: true},
+		"not if it has time":                                                {burst: 3, awaited: awaits(map[time.Duration]int{4 * day: 1}), c: adopted("later", 28*day), tat: 15 * day},
+		"but for what a bucket would lose":                                  {burst: 3, awaited: awaits(map[time.Duration]int{4 * day: 2}), c: adopted("later", 28*day), tat: 9 * day, sends: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.c.Booked = &inventory.Booking{}
@@ -60,6 +63,9 @@ func TestTokensAreKeptBackForRenewalsThatNoPlanSeesYet(t *testing.T) {
 			}
 			in := crowdedDomain(tc.burst, tc.c)
 			in.Awaited = tc.awaited
+			if tc.tat > 0 {
+				in.Have = map[budget.Key]budget.Bucket{crowded: budget.BucketAt(now.Add(tc.tat).UnixNano())}
+			}
 			o, c := outcome(t, plan.Decide(in), tc.c.Name)
 			if o.Sends() != tc.sends {
 				t.Errorf("sent: %t, %s until %s", o.Sends(), c.Status.Reason, o.Until)

@@ -3,11 +3,13 @@ package plan_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/reason"
 )
 
 // counted is a table that counts what is read of each certificate, the reconcile slice apart.
@@ -58,7 +60,7 @@ func TestABacklogIsReadOnceAndThenInTurn(t *testing.T) {
 		switch {
 		case n == 0 && len(reads.read) != backlog:
 			t.Errorf("the first tick reads %d of %d", len(reads.read), backlog)
-		case n > 0 && (len(reads.read) != s.Scheduled || s.Scheduled < turn*9/10 || s.Scheduled > turn*11/10):
+		case n > 0 && (len(reads.read) != s.Scheduled || s.Scheduled < turn*9/10 || s.Scheduled > turn*11/10+1):
 			t.Errorf("tick %d reads %d and sends %d; a turn is %d", n, len(reads.read), s.Scheduled, turn)
 		}
 		for _, m := range out.sent { // the worker is through with them before the next tick
@@ -70,5 +72,25 @@ func TestABacklogIsReadOnceAndThenInTurn(t *testing.T) {
 			}
 		}
 		clock = clock.Add(tick)
+	}
+}
+
+// A worker that begins two issuances in a tick is offered a third one. That is the one's whose turn is next after the tick, and not somebody's who ends later.
+func TestWhatIsOfferedBeyondTheTickGoesToWhoeverWaitsForIt(t *testing.T) {
+	clock := now
+	waits, comes := endsIn("waits", 2*time.Hour), endsIn("comes", 20*day)
+	waits.Status.Reason, waits.Status.Due = reason.WorkerFull, now.Add(tick+5*time.Minute)
+	p, table, out := planner(t, &clock, endsIn("first", 30*time.Minute), endsIn("second", 40*time.Minute), waits, comes)
+	p.RenewalInfo, p.Pace = nil, plan.Pace{PerIssuance: 8 * time.Minute, AtLeast: 1, Batch: 1}
+	tickOnce(t, p)
+	var sent []string
+	for _, m := range out.sent {
+		sent = append(sent, m.Job.Certificate)
+	}
+	if !slices.Equal(sent, []string{"first", "second", "waits"}) {
+		t.Errorf("%q are sent", sent)
+	}
+	if c := stored(t, table, "comes"); c.Status.Reason != reason.WorkerFull {
+		t.Errorf("the newcomer: %+v", c.Status)
 	}
 }

@@ -85,7 +85,7 @@ func (d *decider) assign(o *Outcome, at, done time.Time) {
 // refuse lets the certificate wait for a bucket.
 func (d *decider) refuse(o *Outcome, at time.Time, blocked *budget.Need) {
 	o.Reason, o.Until, o.Blocked, o.Why = reason.Budget, ceil(at), blocked, inventory.NeedNone
-	if again := d.again(o.Certificate); len(d.holds[blocked.Key]) > 0 && at.After(again) { // what is kept back may not be needed after all
+	if again := d.again(o.Certificate); d.holds[blocked.Key] != nil && at.After(again) { // what is kept back may not be needed after all
 		o.Until = again
 	}
 	if u := o.Certificate.InUse; u != nil {
@@ -189,7 +189,7 @@ func (d *decider) takeAll(c *inventory.Certificate, needs []budget.Need, at time
 	for i := range needs {
 		switch n := &needs[i]; {
 		case n.Mode == budget.Take:
-			for _, l := range d.holds[n.Key] {
+			if l := d.holds[n.Key]; l != nil {
 				l.take(t)
 			}
 			d.line(n).take(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
 )
 
 // MostDue is how many certificates one tick looks at, the longest due first. The rest is due in the next.
@@ -38,7 +39,7 @@ func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	if in.Pace, err = p.pace(ctx); err != nil {
 		return Input{}, err
 	}
-	if in.Certificates, err = p.certificates(ctx, r, now.Add(in.Tick)); err != nil {
+	if in.Certificates, err = p.certificates(ctx, r, now.Add(in.Tick), in.ahead()); err != nil {
 		return Input{}, err
 	}
 	if err := p.addCAs(ctx, &in); err != nil {
@@ -75,12 +76,19 @@ func (p *Planner) pace(ctx context.Context) (Pace, error) {
 	return pace, nil
 }
 
+// ahead is how much further than the tick what waits for the worker is looked at: as far as more than it carries in the tick is offered to it. That must not go
+// to somebody else.
+func (in *Input) ahead() time.Duration { return in.Tick/10 + in.Pace.PerIssuance }
+
 // certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due.
-func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time) ([]inventory.Certificate, error) {
-	due, err := p.Table.DueCertificates(ctx, p.Shard, by, MostDue)
+func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time, ahead time.Duration) ([]inventory.Certificate, error) {
+	due, err := p.Table.DueCertificates(ctx, p.Shard, by.Add(ahead), MostDue)
 	if err != nil {
 		return nil, fmt.Errorf("listing what is due: %w", err)
 	}
+	due = slices.DeleteFunc(due, func(c inventory.Certificate) bool {
+		return c.Status.Due.After(by) && c.Status.Reason != reason.WorkerFull
+	})
 	known := make(map[string]bool, len(due))
 	for i, c := range due {
 		known[c.Name] = true

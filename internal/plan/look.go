@@ -23,7 +23,7 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 		return Outcome{Certificate: c, Reason: reason.InProgress, Until: s.Due}
 	case c.Owes(d.end):
 		return Outcome{Certificate: c, Why: inventory.NeedFollowup}
-	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end):
+	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end.Add(d.ahead())):
 		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
 	case s.NextAttempt.After(d.end):
 		return Outcome{Certificate: c, Until: s.NextAttempt}

@@ -147,7 +147,7 @@ type decider struct {
 	tight    time.Duration // how much too little the rest of them have left, together, if what the worker has in hand holds it up
 	worker   *line
 	lines    map[budget.Key]*line
-	holds    map[budget.Key]map[Hour]*line // of buckets of which something is kept back: without that, for what ends before an hour
+	holds    map[budget.Key]*line // those of buckets of which something is kept back, without that
 	waits    map[budget.Key][]wait
 	calendar calendar
 }
@@ -161,7 +161,7 @@ func newDecider(in Input) *decider {
 	return &decider{
 		worker: in.Pace.line(in),
 		Input:  in, end: in.Now.Add(in.Tick), outcomes: make([]Outcome, len(in.Certificates)),
-		lines: map[budget.Key]*line{}, holds: map[budget.Key]map[Hour]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now, in.Pace.PerIssuance),
+		lines: map[budget.Key]*line{}, holds: map[budget.Key]*line{}, waits: map[budget.Key][]wait{}, calendar: newCalendar(in.Hours, in.Now, in.Pace.PerIssuance),
 	}
 }
 

@@ -23,31 +23,23 @@ func (d *decider) first(c *inventory.Certificate, earliest time.Time) (at time.T
 	return d.fit(c, earliest, false)
 }
 
-// spared is the line of a bucket as it is for c, what is kept back given away. Of what ends after c that is nothing while the bucket is more than half
-// full: a token that is kept in such a one is sooner lost than needed.
+// spared is the line of a bucket as it is for c, what is kept back given away. What is in use spares nothing while the bucket is more than half full: a token that
+// is kept in such a one is sooner lost than needed.
 func (d *decider) spared(n *budget.Need, c *inventory.Certificate) *line {
-	hours := d.unseen[n.Key.String()]
-	if len(hours) == 0 || n.Mode != budget.Take {
-		return d.line(n)
-	}
-	before := HourOf(never)
-	if r := d.line(n); !d.isPatient(c) && r.tat-d.Now.UnixNano() <= (r.slack-r.kept)/2 {
-		before = HourOf(c.Deadline())
-	}
-	l, known := d.holds[n.Key][before]
-	if known {
+	hours, l := d.unseen[n.Key.String()], d.line(n)
+	if len(hours) == 0 || n.Mode != budget.Take || !d.isPatient(c) && l.tat-d.Now.UnixNano() <= (l.slack-l.kept)/2 {
 		return l
 	}
-	l = newLine(n.Limit, d.Have[n.Key], n.Keep, d.Now)
-	l.reserve(d.lastMoments(hours, before))
-	for _, at := range d.line(n).at {
-		l.take(at)
+	if held := d.holds[n.Key]; held != nil {
+		return held
 	}
-	if d.holds[n.Key] == nil {
-		d.holds[n.Key] = map[Hour]*line{}
+	held := newLine(n.Limit, d.Have[n.Key], n.Keep, d.Now)
+	held.reserve(d.lastMoments(hours))
+	for _, at := range l.at {
+		held.take(at)
 	}
-	d.holds[n.Key][before] = l
-	return l
+	d.holds[n.Key] = held
+	return held
 }
 
 // again is when a certificate is looked at again at the latest that waits for a bucket of which something is kept back.
@@ -58,13 +50,10 @@ func (d *decider) again(c *inventory.Certificate) time.Time {
 	return d.Now.Add(lookAgain)
 }
 
-// lastMoments are when those that end at hours before one need their tokens at the latest: with as much time as an order takes, and a hundredth more for what
+// lastMoments are when those that end at some hours need their tokens at the latest: with as much time as an order takes, and a hundredth more for what
 // orders are dated later than they are made.
-func (d *decider) lastMoments(hours map[Hour]int, before Hour) (last []int64) {
+func (d *decider) lastMoments(hours map[Hour]int) (last []int64) {
 	for _, h := range slices.Sorted(maps.Keys(hours)) {
-		if h >= before {
-			break
-		}
 		left := h.Time().Sub(d.Now)
 		at := d.Now.Add(left - left/100 - d.Tick - d.Pace.unseen()).UnixNano()
 		for range hours[h] {

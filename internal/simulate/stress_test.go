@@ -241,7 +241,7 @@ func tallyOf(s Scenario, fleet []Member) *tally {
 	return newTally(s, entries, lastTwo)
 }
 
-// fewExpired allows for what the lost causes don't count: that more than one registered domain has too little for what is in it, and one more for each sixteen
+// fewExpired allows for what the lost causes don't count: that more than one registered domain has too little for what is in it, and one more for each twenty-five
 // lost ones, because who must be late is decided before everything is known.
 func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
 	domains := 0
@@ -254,7 +254,7 @@ func fewExpired(t *testing.T, s Scenario, fleet []Member, r Result) {
 	lost := max(m.LostCauses, domains)
 	most := lost
 	if lost > 0 {
-		most += 1 + lost/16
+		most += 1 + lost/25
 	}
 	if m.Lapsed > most {
 		t.Errorf("expired: %d of %d that lapsed, %d lost causes, %d by domains", m.Expired, m.Lapsed, m.LostCauses, domains)

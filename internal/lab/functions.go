@@ -47,7 +47,7 @@ func (c *Cloud) function(_ context.Context, name string, timeout time.Duration) 
 // StartMapping feeds the worker from the queue, as Lambda's event source mapping does with what Terraform configures. onBatch may be nil.
 func (c *Cloud) StartMapping(onBatch func(lambda.Batch)) (stop func(), err error) {
 	m, err := lambda.StartMapping(context.Background(), lambda.MappingOptions{
-		Queue: c.SQS, QueueURL: c.QueueURL, QueueARN: c.queueARN, Function: c.Renew, BatchSize: 20, Window: time.Second, OnBatch: onBatch,
+		Queue: c.SQS, QueueURL: c.QueueURL, QueueARN: c.queueARN, Function: c.Renew, BatchSize: c.BatchSize, Window: time.Second, OnBatch: onBatch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the mapping: %w", err)

@@ -34,8 +34,9 @@ type World struct {
 	mailbox mailbox
 	keys    keyring
 
-	mu     sync.Mutex
-	events []lab.Event
+	mu         sync.Mutex
+	events     []lab.Event
+	neighbours []*Neighbour
 }
 
 // Main runs a package's tests in one lab and then holds that none of its keys was printed and none of its processes is left. There is one lab
@@ -117,6 +118,9 @@ func (w *World) end() error {
 	running, err := children()
 	if err == nil && len(running) < labProcesses {
 		err = fmt.Errorf("only %d processes of the lab are seen: %v; looking for what is left of them would prove nothing", len(running), running)
+	}
+	for _, n := range w.neighbours {
+		err = errors.Join(err, n.End())
 	}
 	err = errors.Join(leaked, err, w.Close())
 	return errors.Join(err, gone(running))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/lab"
+	"github.com/certpace/certpace/internal/lab/emulator"
 	"github.com/certpace/certpace/internal/store"
 )
 
@@ -69,7 +70,7 @@ func start(o lab.Options) (*World, error) {
 	}
 	w := &World{Cloud: cloud, Table: store.New(cloud.DynamoDB, cloud.TableName, app.Shard)}
 	w.AWS.Before(w.keys.watch)
-	w.AWS.After(w.mailbox.received)
+	w.AWS.After(func(c emulator.Call, a emulator.Answer) { w.mailbox.received(cloud.QueueURL, c, a) })
 	if _, err := w.StartMapping(w.mailbox.delivered); err != nil {
 		return nil, errors.Join(err, cloud.Close())
 	}

@@ -2,8 +2,8 @@
 // that the CA will ask show them, and takes them away again. It implements renew.DNS.
 //
 // Route 53 has a solver of its own, because the usual one-name-at-a-time way costs a wait of about 40 s for each name: here all values of
-// a hosted zone go into one change, every change is a compare-and-swap, and there is one wait for all of them. Any other provider code
-// is one of lego's (providers.go).
+// a hosted zone go into one change, every change is a compare-and-swap, and there is one wait for all of them. Requests are few and have their turns
+// by urgency (pace.go). Any other provider code is one of lego's (providers.go).
 //
 // How an answer of the DNS is read:
 //   - NOERROR without the record, and NXDOMAIN: an answer. The name has no CNAME, or no value yet.

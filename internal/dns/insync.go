@@ -18,22 +18,43 @@ import (
 type change struct {
 	id, zone string
 	role     Role
+	made     time.Time
 
 	mu      sync.Mutex
-	asked   time.Time
+	asking  bool      // somebody's look is on its way
+	asked   time.Time // when the last one was answered
 	inSync  bool
 	waiters int
 }
 
-// look says whether the change is known to be everywhere, and whether somebody has asked within a time. If not, the caller is the
-// one to ask.
-func (c *change) look(now time.Time, within time.Duration) (done, fresh bool) {
+// due says how long it is until the change is to be looked at: a time after the last look, or after it was made where nobody has looked yet.
+// It is done once it is known to be everywhere. Else whoever is told 0 is the one to look.
+func (c *change) due(now time.Time, every time.Duration, first bool) (wait time.Duration, done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if fresh = now.Sub(c.asked) < within; !fresh {
-		c.asked = now
+	since := c.asked
+	if since.IsZero() && !first {
+		since = c.made
 	}
-	return c.inSync, fresh
+	switch {
+	case c.inSync:
+		return 0, true
+	case c.asking:
+		return every, false
+	}
+	wait = max(0, every-now.Sub(since))
+	c.asking = wait == 0
+	return wait, false
+}
+
+// answered notes what a look has shown, and says whether that is news.
+func (c *change) answered(now time.Time, inSync bool) (news bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asking, c.asked = false, now
+	news = inSync && !c.inSync
+	c.inSync = c.inSync || inSync
+	return news
 }
 
 // wait counts one more who waits, or one less, and says whether that is the first or the last.
@@ -43,12 +64,6 @@ func (c *change) wait(by int) bool {
 	before := c.waiters
 	c.waiters += by
 	return before == 0 || c.waiters == 0
-}
-
-func (c *change) settle() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.inSync = true
 }
 
 // settled says whether the change is known to be everywhere.
@@ -73,28 +88,60 @@ func (r *route53) settle(ctx context.Context, changes []*change) error {
 func (r *route53) settleOne(ctx context.Context, c *change, end time.Time) error {
 	r.watch(c, 1)
 	defer r.watch(c, -1)
-	for n := 0; ; n++ {
-		done, err := r.status(ctx, c)
+	for {
+		news := r.awaitNews()
+		wait, done, err := r.status(ctx, c)
 		if done || err != nil {
 			return err
 		}
 		if !r.Now().Before(end) {
 			return renew.Fail(renew.Later, reason.DNSWriteFailed, fmt.Errorf("it is still PENDING after %s", r.limit))
 		}
-		step := time.Second // it may be its turn to be asked for by then
-		if _, others := r.oldest(c); others == 0 {
-			step = pause(n)
-		}
-		if err := r.wait(ctx, step); err != nil {
+		if err := r.doze(ctx, news, min(wait, time.Second)); err != nil { // a longer step might be one that doesn't fit the deadline
 			return err
 		}
 	}
+}
+
+// awaitNews is closed when some change needs no more looks: it may be another one's turn then.
+func (r *route53) awaitNews() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.news
+}
+
+func (r *route53) tellNews() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	close(r.news)
+	r.news = make(chan struct{})
+}
+
+// doze sleeps until there are news, at most for a time.
+func (r *route53) doze(ctx context.Context, news <-chan struct{}, d time.Duration) error {
+	short, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-news:
+			cancel()
+		case <-short.Done():
+		}
+	}()
+	err := r.wait(short, d)
+	if short.Err() != nil && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
 // watch lists the changes that are being asked for, the oldest first.
 func (r *route53) watch(c *change, by int) {
 	if !c.wait(by) {
 		return
+	}
+	if by < 0 {
+		defer r.tellNews()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,28 +160,31 @@ func (r *route53) oldest(c *change) (is bool, others int) {
 	return i >= 0 && r.watched[i] == c, max(0, len(r.watched)-1)
 }
 
-// share is how often a change may be asked for: looking takes about half of the requests, however many issuances wait. Changes are taken in about as they
-// were made, so most looks are at the oldest, and the next is looked at as soon as that one is known to be everywhere.
-func (r *route53) share(c *change) time.Duration {
-	each := time.Duration(3 / r.rate * float64(time.Second))
+// every is how often a change is looked at. Looking takes about half of the requests, however many issuances wait. Changes are taken in
+// about as they were made, so most looks are at the oldest, and the next is looked at as soon as that one is known to be everywhere. One that
+// takes long is looked at less often: nobody waits more than a fortieth longer than it takes.
+func (r *route53) every(c *change) (d time.Duration, first bool) {
+	d = max(time.Duration(2/r.rate*float64(time.Second)), r.Now().Sub(c.made)/40)
 	first, others := r.oldest(c)
-	if first {
-		return each
+	if !first {
+		d *= time.Duration(4 * (others + 1))
 	}
-	return 4 * time.Duration(others+1) * each
+	return d, first
 }
 
-// status asks for a change, unless somebody else did a moment ago.
-func (r *route53) status(ctx context.Context, c *change) (bool, error) {
-	if done, fresh := c.look(r.Now(), r.share(c)); done || fresh {
-		return done, nil
+// status asks for a change, unless somebody else does, or did a moment ago; wait is until it is to be asked for again.
+func (r *route53) status(ctx context.Context, c *change) (wait time.Duration, done bool, err error) {
+	every, first := r.every(c)
+	if wait, done = c.due(r.Now(), every, first); wait > 0 || done {
+		return wait, done, nil
 	}
-	err := r.read(ctx, actionStatus, c.role, func(ctx context.Context, client Route53Client) error {
+	err = r.read(ctx, request{actionStatus, c.role, looking}, func(ctx context.Context, client Route53Client) error {
 		out, err := client.GetChange(ctx, &aws53.GetChangeInput{Id: &c.id})
-		if err == nil && out.ChangeInfo.Status == types.ChangeStatusInsync {
-			c.settle()
-		}
+		done = err == nil && out.ChangeInfo.Status == types.ChangeStatusInsync
 		return err
 	})
-	return c.settled(), err
+	if c.answered(r.Now(), done) {
+		r.tellNews()
+	}
+	return every, done, err
 }

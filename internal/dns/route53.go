@@ -8,7 +8,7 @@ import (
 	"time"
 
 	aws53 "github.com/aws/aws-sdk-go-v2/service/route53"
-	"golang.org/x/time/rate"
+	"github.com/aws/aws-sdk-go-v2/service/route53/types"
 
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
@@ -41,16 +41,17 @@ const patience = 8
 type route53 struct {
 	clock
 	connect func(Role) Route53Client
-	limiter *rate.Limiter
+	pacer   *pacer
 	rate    float64
 	limit   time.Duration // of PENDING
 	log     *slog.Logger
-	zones   zoneMemory
 
 	mu      sync.Mutex
-	watched []*change // that are being asked for, the oldest first
+	watched []*change     // that are being asked for, the oldest first
+	news    chan struct{} // closed when one of them needs no more looks
 	writers map[zoneKey]*writer
-	clients map[Role]Route53Client // by role
+	clients map[Role]Route53Client
+	books   map[Role]*zoneBook
 }
 
 // zoneKey names a hosted zone and the role that may change it.
@@ -62,10 +63,11 @@ type zoneKey struct {
 func newRoute53(o Options, c clock) *route53 {
 	return &route53{
 		clock: c, connect: o.Route53, rate: o.Route53Rate, limit: o.InSync, log: o.Log,
-		limiter: rate.NewLimiter(rate.Limit(o.Route53Rate), max(1, int(o.Route53Rate))),
-		zones:   zoneMemory{now: c.Now},
+		pacer:   newPacer(c, o.Route53Rate),
+		news:    make(chan struct{}),
 		writers: map[zoneKey]*writer{},
 		clients: map[Role]Route53Client{},
+		books:   map[Role]*zoneBook{},
 	}
 }
 
@@ -94,7 +96,7 @@ func (r *route53) writer(k zoneKey) *writer {
 	defer r.mu.Unlock()
 	w := r.writers[k]
 	if w == nil {
-		w = &writer{route53: r, zoneKey: k, turn: make(chan struct{}, 1)}
+		w = &writer{route53: r, zoneKey: k, turn: make(chan struct{}, 1), known: map[string]*types.ResourceRecordSet{}}
 		r.writers[k] = w
 	}
 	return w
@@ -110,7 +112,7 @@ func (r *route53) publish(ctx context.Context, records []renew.Record) error {
 	}
 	var changes []*change
 	for k, in := range byZone(records) {
-		made, err := r.writer(k).apply(ctx, additions(in))
+		made, err := r.writer(k).apply(ctx, additions(in), publishing)
 		if err != nil {
 			return during(err, "publishing %d challenge values in hosted zone %s", len(in), k.id)
 		}
@@ -129,7 +131,7 @@ func (r *route53) remove(ctx context.Context, records []renew.Record) error {
 	}
 	var first error
 	for k, in := range byZone(records) {
-		if _, err := r.writer(k).apply(ctx, removals(in)); err != nil && first == nil {
+		if _, err := r.writer(k).apply(ctx, removals(in), tidying); err != nil && first == nil {
 			first = during(err, "removing %d challenge values from hosted zone %s", len(in), k.id)
 		}
 	}
@@ -145,25 +147,32 @@ func byZone(records []renew.Record) map[zoneKey][]renew.Record {
 	return zones
 }
 
+// request is one to Route 53: what it does, as IAM calls it, who makes it, and which others go first.
+type request struct {
+	action string
+	role   Role
+	urgency
+}
+
 // read makes a request that changes nothing, again and again until it is answered or patience ends.
-func (r *route53) read(ctx context.Context, action string, role Role, do func(context.Context, Route53Client) error) error {
-	f, err := r.call(ctx, action, role, do)
+func (r *route53) read(ctx context.Context, q request, do func(context.Context, Route53Client) error) error {
+	f, err := r.call(ctx, q, do)
 	for n := 0; f == unclear && n+1 < patience; n++ {
 		if err := r.wait(ctx, pause(n)); err != nil {
 			return err
 		}
-		f, err = r.call(ctx, action, role, do)
+		f, err = r.call(ctx, q, do)
 	}
 	return err
 }
 
 // call makes one request in its turn. Where Route 53 is busy it waits and asks again: nothing was done then. The error is a *renew.Failure.
-func (r *route53) call(ctx context.Context, action string, role Role, do func(context.Context, Route53Client) error) (fault, error) {
+func (r *route53) call(ctx context.Context, q request, do func(context.Context, Route53Client) error) (fault, error) {
 	for n := 0; ; n++ {
-		if err := r.pace(ctx); err != nil {
+		if err := r.pacer.turn(ctx, q.urgency); err != nil {
 			return over, err
 		}
-		err := do(ctx, r.client(role))
+		err := do(ctx, r.client(q.role))
 		f := judge(ctx, err)
 		if f == none {
 			return none, nil
@@ -172,22 +181,11 @@ func (r *route53) call(ctx context.Context, action string, role Role, do func(co
 			return over, ended(ctx.Err())
 		}
 		if f != busy || n+1 >= patience {
-			return f, failure(f, action, role.ARN, err)
+			return f, failure(f, q.action, q.role.ARN, err)
 		}
-		r.log.Debug("Route 53 is busy", "action", action, "tries", n+1)
+		r.log.Debug("Route 53 is busy", "action", q.action, "tries", n+1)
 		if err := r.wait(ctx, pause(n)); err != nil {
 			return over, err
 		}
 	}
-}
-
-// pace waits for this request's turn: an AWS account has one API rate for all who use Route 53 in it.
-func (r *route53) pace(ctx context.Context) error {
-	now := r.Now()
-	turn := r.limiter.ReserveN(now, 1)
-	err := r.wait(ctx, turn.DelayFrom(now))
-	if err != nil {
-		turn.CancelAt(r.Now())
-	}
-	return err
 }

@@ -30,6 +30,8 @@ type writer struct {
 	zoneKey
 	turn chan struct{} // holds one token while somebody writes
 
+	known map[string]*types.ResourceRecordSet // what this process left, or read, by name; of who has the turn
+
 	mu    sync.Mutex
 	queue []*edit
 	last  *change // newest change of ours; nil where none is known
@@ -38,6 +40,7 @@ type writer struct {
 // edit is what one caller wants changed.
 type edit struct {
 	deltas  []delta
+	urgency urgency
 	alone   bool          // merged with others it failed
 	gone    bool          // nobody waits for it any more
 	done    chan struct{} // closed when changes and err are set
@@ -51,8 +54,8 @@ func (e *edit) finish(changes []*change, err error) {
 }
 
 // apply carries out deltas and returns the changes to wait for. Whoever's turn it is writes for all who wait.
-func (w *writer) apply(ctx context.Context, ds []delta) ([]*change, error) {
-	e := &edit{deltas: ds, done: make(chan struct{})}
+func (w *writer) apply(ctx context.Context, ds []delta, u urgency) ([]*change, error) {
+	e := &edit{deltas: ds, urgency: u, done: make(chan struct{})}
 	w.enqueue(e)
 	select {
 	case w.turn <- struct{}{}:
@@ -74,8 +77,11 @@ func (w *writer) apply(ctx context.Context, ds []delta) ([]*change, error) {
 // lead writes the caller's edit and, merged with it, those that wait. What failed for several together is tried by each alone, so
 // that one job's bad name stays its own, and so does the end of one job's time.
 func (w *writer) lead(ctx context.Context, own *edit) {
-	group := w.take(own)
-	changes, err := w.write(ctx, group)
+	group, changes, err := w.writeUnread(ctx, own)
+	if len(group) == 0 {
+		group = w.take(own)
+		changes, err = w.write(ctx, group)
+	}
 	if err == nil || len(group) == 1 {
 		for _, e := range group {
 			e.finish(changes, err)
@@ -90,6 +96,12 @@ func (w *writer) enqueue(e *edit) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue = append(w.queue, e)
+}
+
+func (w *writer) dequeue(e *edit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.queue = slices.DeleteFunc(w.queue, func(q *edit) bool { return q == e })
 }
 
 // withdraw takes an edit out of the queue. If somebody is writing it already, it may still be done.
@@ -131,17 +143,15 @@ func (w *writer) handBack(group []*edit) {
 // write reads the record sets, works out the changes and makes them, again where somebody else was faster or an answer was lost: what
 // was done after all is found there, and isn't done twice. Where nothing is left to do, our own newest change is the one to wait for.
 func (w *writer) write(ctx context.Context, group []*edit) ([]*change, error) {
-	var ds []delta
-	for _, e := range group {
-		ds = append(ds, e.deltas...)
-	}
+	ds := deltasOf(group)
+	u := slices.MinFunc(group, func(a, b *edit) int { return int(a.urgency - b.urgency) }).urgency
 	var made []*change
 	var last error
 	for n := range mostTries {
 		if err := w.wait(ctx, time.Duration(n)*retryStep); err != nil {
 			return w.newest(made), err
 		}
-		f, err := w.attempt(ctx, ds, &made)
+		f, err := w.attempt(ctx, ds, u, &made)
 		if f != raced && f != unclear {
 			return w.newest(made), err
 		}
@@ -149,6 +159,13 @@ func (w *writer) write(ctx context.Context, group []*edit) ([]*change, error) {
 		last = err
 	}
 	return w.newest(made), during(last, "changing hosted zone %s, %d times", w.id, mostTries)
+}
+
+func deltasOf(group []*edit) (all []delta) {
+	for _, e := range group {
+		all = append(all, e.deltas...)
+	}
+	return all
 }
 
 // newest remembers the newest change, or recalls it where none was made.
@@ -164,8 +181,8 @@ func (w *writer) newest(made []*change) []*change {
 }
 
 // attempt reads once and makes what changes that asks for, adding them to made.
-func (w *writer) attempt(ctx context.Context, ds []delta, made *[]*change) (fault, error) {
-	read, err := w.recordSets(ctx, namesOf(ds))
+func (w *writer) attempt(ctx context.Context, ds []delta, u urgency, made *[]*change) (fault, error) {
+	read, err := w.recordSets(ctx, namesOf(ds), u)
 	if err != nil {
 		return none, err
 	}
@@ -178,7 +195,7 @@ func (w *writer) attempt(ctx context.Context, ds []delta, made *[]*change) (faul
 		return none, renew.Fail(renew.Later, reason.DNSWriteFailed, err)
 	}
 	for _, b := range split {
-		c, f, err := w.change(ctx, b)
+		c, f, err := w.change(ctx, u, func() []swap { return b })
 		if err != nil {
 			return f, err
 		}
@@ -187,19 +204,22 @@ func (w *writer) attempt(ctx context.Context, ds []delta, made *[]*change) (faul
 	return none, nil
 }
 
-// change sends one batch.
-func (w *writer) change(ctx context.Context, batch []swap) (*change, fault, error) {
+// change sends the batch that there is when its turn comes.
+func (w *writer) change(ctx context.Context, u urgency, get func() []swap) (*change, fault, error) {
 	c := &change{zone: w.id, role: w.role}
-	f, err := w.call(ctx, actionChange, w.role, func(ctx context.Context, client Route53Client) error {
+	var batch []swap
+	f, err := w.call(ctx, request{actionChange, w.role, u}, func(ctx context.Context, client Route53Client) error {
+		batch = get()
 		out, err := client.ChangeResourceRecordSets(ctx, &aws53.ChangeResourceRecordSetsInput{
 			HostedZoneId: &w.id,
 			ChangeBatch:  &types.ChangeBatch{Comment: new(changeComment), Changes: changesOf(batch)},
 		})
 		if err == nil {
-			c.id = bareID(*out.ChangeInfo.Id)
+			c.id, c.made = bareID(*out.ChangeInfo.Id), w.Now()
 		}
 		return err
 	})
+	w.swapped(batch, err == nil)
 	if err == nil {
 		w.log.Debug("changed a hosted zone", "zone", w.id, "change", c.id, "names", len(batch))
 	}
@@ -207,10 +227,10 @@ func (w *writer) change(ctx context.Context, batch []swap) (*change, fault, erro
 }
 
 // recordSets reads the TXT record sets of names as they are, with what is PENDING.
-func (w *writer) recordSets(ctx context.Context, names []string) (map[string]*types.ResourceRecordSet, error) {
+func (w *writer) recordSets(ctx context.Context, names []string, u urgency) (map[string]*types.ResourceRecordSet, error) {
 	read := map[string]*types.ResourceRecordSet{}
 	err := sweep(names, func(from string) (next string, err error) {
-		err = w.read(ctx, actionList, w.role, func(ctx context.Context, client Route53Client) error {
+		err = w.read(ctx, request{actionList, w.role, u}, func(ctx context.Context, client Route53Client) error {
 			out, err := client.ListResourceRecordSets(ctx, &aws53.ListResourceRecordSetsInput{
 				HostedZoneId: &w.id, StartRecordName: &from, StartRecordType: types.RRTypeTxt,
 			})
@@ -224,6 +244,7 @@ func (w *writer) recordSets(ctx context.Context, names []string) (map[string]*ty
 	if err != nil {
 		return nil, during(err, "reading record sets")
 	}
+	w.learn(read, names)
 	return read, nil
 }
 

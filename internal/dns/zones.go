@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	aws53 "github.com/aws/aws-sdk-go-v2/service/route53"
@@ -17,8 +17,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// zonesFor is how long it is remembered which names are zones and which are not, where a zone was found: long enough for one
-// invocation's jobs, short enough for somebody who has just made a zone below it.
+// zonesFor is how long a listing of zones is believed, where it had what was looked for: long enough for one invocation's jobs, short enough for
+// somebody who has just made a zone.
 const zonesFor = time.Minute
 
 // bareID is a zone's id as everybody writes it: Route 53 answers it as a path.
@@ -31,19 +31,32 @@ func (r *route53) locate(ctx context.Context, d inventory.DNS, records []renew.R
 	if d.ZoneID != "" {
 		return r.configuredZone(ctx, bareID(d.ZoneID), role, records)
 	}
-	found, err := r.zonesOf(ctx, role, records)
+	remembered, err := r.place(ctx, role, records)
+	if err != nil && remembered { // somebody may have made or removed a zone since it was listed
+		_, err = r.place(ctx, role, records)
+	}
+	return err
+}
+
+// place fills in the zone that Route 53 has for each record. Where one has none, the listings are forgotten, and it says whether there were any.
+func (r *route53) place(ctx context.Context, role Role, records []renew.Record) (remembered bool, err error) {
+	var wanted []string
+	for _, rec := range records {
+		wanted = append(wanted, suffixes(rec.FQDN)...)
+	}
+	found, remembered, err := r.zonesOf(ctx, role, wanted)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for i := range records {
 		id, err := longest(found, records[i])
 		if err != nil {
-			r.zones.forget(role, suffixes(records[i].FQDN))
-			return err
+			r.book(role).forget(wanted)
+			return remembered, err
 		}
 		into(&records[i], id, role)
 	}
-	return nil
+	return remembered, nil
 }
 
 func into(rec *renew.Record, id string, role Role) {
@@ -68,12 +81,13 @@ func (r *route53) configuredZone(ctx context.Context, id string, role Role, reco
 
 // nameOf is the name of a public zone; empty where the role may not look at it.
 func (r *route53) nameOf(ctx context.Context, id string, role Role) (string, error) {
-	if known, unknown := r.zones.recall(role, []string{id}); len(unknown) == 0 {
-		return known[id][0], nil
+	book := r.book(role)
+	if name, known := book.recallName(id, r.Now()); known {
+		return name, nil
 	}
 	var name string
 	var private bool
-	err := r.read(ctx, actionZone, role, func(ctx context.Context, client Route53Client) error {
+	err := r.read(ctx, request{actionZone, role, publishing}, func(ctx context.Context, client Route53Client) error {
 		out, err := client.GetHostedZone(ctx, &aws53.GetHostedZoneInput{Id: &id})
 		if err == nil {
 			name, private = canonicalName(*out.HostedZone.Name), out.HostedZone.Config != nil && out.HostedZone.Config.PrivateZone
@@ -89,7 +103,7 @@ func (r *route53) nameOf(ctx context.Context, id string, role Role) (string, err
 	case private:
 		return "", renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("looking at the hosted zone %s that dns.zone_id names: it is a private zone (%s), and the CA sees public ones only; name the public zone, or leave dns.zone_id out", id, name))
 	}
-	r.zones.keep(role, []string{id}, map[string][]string{id: {name}})
+	book.keepName(id, name, r.Now())
 	return name, nil
 }
 
@@ -109,32 +123,37 @@ func longest(zones map[string][]string, rec renew.Record) (string, error) {
 		rec.Domain, strings.TrimSuffix(rec.FQDN, ".")))
 }
 
-// zonesOf finds the public zones among all that could hold the records, ids by name.
-func (r *route53) zonesOf(ctx context.Context, role Role, records []renew.Record) (map[string][]string, error) {
-	var wanted []string
-	for _, rec := range records {
-		wanted = append(wanted, suffixes(rec.FQDN)...)
+// zonesOf finds the public zones among names, ids by name, and says whether some of it was listed before.
+func (r *route53) zonesOf(ctx context.Context, role Role, names []string) (zones map[string][]string, remembered bool, err error) {
+	book := r.book(role)
+	select { // what one job lists most often answers the others, too
+	case book.turn <- struct{}{}:
+		defer func() { <-book.turn }()
+	case <-ctx.Done():
+		return nil, false, ended(ctx.Err())
 	}
-	zones, unknown := r.zones.recall(role, wanted)
-	listed := map[string][]string{}
-	err := sweep(unknown, func(from string) (next string, err error) {
-		err = r.read(ctx, actionZones, role, func(ctx context.Context, client Route53Client) error {
+	zones, unknown := book.recall(names, r.Now())
+	err = sweep(unknown, func(from string) (next string, err error) {
+		listed := map[string][]string{}
+		err = r.read(ctx, request{actionZones, role, publishing}, func(ctx context.Context, client Route53Client) error {
 			out, err := client.ListHostedZonesByName(ctx, &aws53.ListHostedZonesByNameInput{DNSName: &from})
 			if err == nil {
 				next, err = collect(out, listed)
 			}
 			return err
 		})
-		return next, err
+		if err != nil {
+			return "", err
+		}
+		page := zonePage{from, next, listed, r.Now().Add(zonesFor)}
+		book.keep(page, r.Now())
+		maps.Copy(zones, page.told())
+		return next, nil
 	})
 	if err != nil {
-		return nil, during(err, "finding hosted zones")
+		return nil, false, during(err, "finding hosted zones")
 	}
-	r.zones.keep(role, unknown, listed)
-	for _, name := range unknown {
-		zones[name] = listed[name]
-	}
-	return zones, nil
+	return zones, len(unknown) < len(names), nil
 }
 
 // collect adds the public zones of a page and says where the next one begins.
@@ -159,57 +178,4 @@ func add(listed map[string][]string, z types.HostedZone) {
 	if !slices.Contains(listed[name], id) {
 		listed[name] = append(listed[name], id)
 	}
-}
-
-// zoneMemory remembers which names are zones.
-type zoneMemory struct {
-	now func() time.Time
-	mu  sync.Mutex
-	ids map[zoneKey]rememberedZone // by name and role
-}
-
-type rememberedZone struct {
-	ids   []string
-	until time.Time
-}
-
-// recall gives what is known, and the names of which nothing is.
-func (m *zoneMemory) recall(role Role, names []string) (known map[string][]string, unknown []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	known = map[string][]string{}
-	for _, name := range names {
-		z, ok := m.ids[zoneKey{name, role}]
-		if !ok || !m.now().Before(z.until) {
-			unknown = append(unknown, name)
-			continue
-		}
-		known[name] = z.ids
-	}
-	return known, unknown
-}
-
-// forget makes the next one ask again: somebody who was told that a zone is missing makes it, and tries again at once.
-func (m *zoneMemory) forget(role Role, names []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, name := range names {
-		delete(m.ids, zoneKey{name, role})
-	}
-}
-
-func (m *zoneMemory) keep(role Role, names []string, listed map[string][]string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	kept := map[zoneKey]rememberedZone{}
-	for k, z := range m.ids {
-		if now.Before(z.until) {
-			kept[k] = z
-		}
-	}
-	for _, name := range names {
-		kept[zoneKey{name, role}] = rememberedZone{listed[name], now.Add(zonesFor)}
-	}
-	m.ids = kept
 }

@@ -1,8 +1,10 @@
 package dns
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -11,6 +13,7 @@ import (
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // noNames is a resolver for which nothing exists.
@@ -114,6 +117,56 @@ func TestLocateAsksRoute53OnceForManyNames(t *testing.T) {
 	}
 	if n := f.counts["ListHostedZonesByName"]; n != 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+func TestTheJobsOfABatchListTheZonesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake53(t, time.Now)
+		s := solversOf(f, wait.Sleep)
+		for i := range 4 {
+			f.zone(fmt.Sprint("Z", i), fmt.Sprintf("e%d.com.", i))
+		}
+		errs := together(t, 20, func(i int) error {
+			records := []renew.Record{{Challenge: renew.Challenge{Domain: fmt.Sprintf("n%d.e%d.com", i, i%4)}, FQDN: fmt.Sprintf("_acme-challenge.n%d.e%d.com.", i, i%4)}}
+			err := s.route53.locate(t.Context(), inventory.DNS{}, records)
+			if want := fmt.Sprint("Z", i%4); err == nil && records[0].ZoneID != want {
+				t.Errorf("%s lies in %s, want %s", records[0].FQDN, records[0].ZoneID, want)
+			}
+			return err
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		if n := f.counts["ListHostedZonesByName"]; n != 1 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+func TestLocateFindsAZoneThatWasMadeAfterAnotherJobsListing(t *testing.T) {
+	f, _, c := newTest(t)
+	s := solversOf(f, c.Sleep, noNames(t))
+	f.zone("Z1", "a.com.")
+	if _, err := s.Locate(t.Context(), inventory.DNS{}, challenges("a.com")); err != nil {
+		t.Fatal(err)
+	}
+	f.zone("Z2", "b.com.")
+	if got, err := s.Locate(t.Context(), inventory.DNS{}, challenges("b.com")); err != nil || got[0].ZoneID != "Z2" {
+		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestTwoZonesOfANameAreSeenAlsoWhereAPageEndsBetweenThem(t *testing.T) {
+	f, _, c := newTest(t)
+	f.page = 2
+	s := solversOf(f, c.Sleep, noNames(t))
+	f.zone("Z1", "a.com.")
+	f.zone("Z2", "b.com.")
+	f.zone("Z3", "b.com.")
+	for range 2 {
+		_, err := s.Locate(t.Context(), inventory.DNS{}, challenges("a.com", "www.b.com"))
+		failed(t, err, renew.Never, reason.Configuration, "Z2, Z3")
 	}
 }
 

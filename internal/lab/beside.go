@@ -12,33 +12,46 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/route53"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/certpace/certpace/internal/lab/ca"
 	"github.com/certpace/certpace/internal/lab/lambda"
 )
 
+// BesideOptions describe another deployment.
+type BesideOptions struct {
+	Rate       float64       // ACME requests a second; 0 is certpace's default
+	Timeout    time.Duration // of one invocation of the worker
+	OrderReuse bool          // as in Options
+}
+
 // Beside is another deployment in the same cloud, with all that is one's own: table, queues, bus, secrets, ACME account, worker, access key and
-// address of the CA, so that neither disturbs the other, and whoever watches the cloud can tell their calls apart. It has no planner. name is
-// lower-case letters, digits and dashes, and not in use. Close ends it, and takes away all but its secrets.
-func (c *Cloud) Beside(ctx context.Context, name string, o ca.Endpoint, timeout time.Duration) (*Cloud, error) {
+// door of the CA, so that neither disturbs the other, each can be put under load, and whoever watches the cloud can tell their calls apart. It has
+// no planner. name is three lower-case letters, digits and dashes or more, and not in use. Close ends it, and takes away all but its secrets.
+func (c *Cloud) Beside(ctx context.Context, name string, o BesideOptions) (*Cloud, error) {
 	b := *c
 	b.name, b.TableName, b.SecretPrefix, b.bus = name, name, name+"/", name
 	b.AccessKey = accessKey(name)
-	b.WorkerTimeout, b.Visibility = timeout, 6*timeout
+	b.ACMERate, b.OrderReuse, b.WorkerTimeout, b.Visibility = o.Rate, o.OrderReuse, o.Timeout, 6*o.Timeout
 	b.Plan, b.Renew = nil, nil
 	b.transcript, b.closers = &transcript{}, nil
 	return &b, b.begin(ctx, []step{
-		{"opening an address of the CA", func(ctx context.Context) (err error) {
-			b.Directory, err = b.CA.Listen(ctx, o)
-			return err
-		}},
+		{"opening a door of the CA", b.openDoor},
 		{"creating a bus", b.createBus},
 		{"creating table, queues and rule", b.createResources},
 		{"starting the worker", func(ctx context.Context) (err error) {
 			b.closers = append(b.closers, b.deleteResources)
-			b.Renew, err = b.function(ctx, "renew", timeout)
+			b.Renew, err = b.function(ctx, "renew", o.Timeout)
 			return err
 		}},
 	})
+}
+
+func (c *Cloud) openDoor(context.Context) error {
+	door, err := c.CA.Door(context.Background(), c.OrderReuse)
+	if err != nil {
+		return err
+	}
+	c.CA, c.Directory = door, door.DirectoryURL()
+	c.closers = append(c.closers, func() error { door.Close(); return nil })
+	return nil
 }
 
 // Twin starts a second worker of the deployment, which reserved concurrency would not allow.

@@ -41,6 +41,7 @@ type Options struct {
 	ACMERate      float64       // requests a second; default 20
 	WorkerTimeout time.Duration // of one invocation of the worker; default 60 s
 	Visibility    time.Duration // of the queue; default six times the worker's timeout, as Terraform sets it
+	BatchSize     int           // jobs in one invocation, at most; default 20, as Terraform sets it
 	NonceReject   int           // how often, in percent, the CA refuses a good nonce
 	OrderReuse    bool          // the CA hands out pending orders again, as Let's Encrypt does
 	Log           io.Writer     // what the functions, the CA and the emulator print, beside the lab's own record of it; nil for none
@@ -55,6 +56,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.WorkerTimeout == 0 {
 		o.WorkerTimeout = time.Minute
+	}
+	if o.BatchSize == 0 {
+		o.BatchSize = 20
 	}
 	if o.Visibility == 0 {
 		o.Visibility = 6 * o.WorkerTimeout

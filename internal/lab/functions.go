@@ -21,8 +21,16 @@ func (c *Cloud) Env() []string {
 		"AWS_ACCESS_KEY_ID="+c.AccessKey, "CERTPACE_EVENT_BUS="+c.bus,
 		"CERTPACE_TABLE="+c.TableName, "CERTPACE_QUEUE_URL="+c.QueueURL, "CERTPACE_SECRET_PREFIX="+c.SecretPrefix,
 		"CERTPACE_ACME_DIRECTORY="+c.Directory, "CERTPACE_ACME_CA_BUNDLE="+string(c.CA.TLSRootPEM()),
-		"CERTPACE_ACME_RATE="+strconv.FormatFloat(c.ACMERate, 'f', -1, 64), "CERTPACE_DNS_RESOLVERS="+c.DNS.Addr(),
+		"CERTPACE_ACME_RATE="+rateText(c.ACMERate), "CERTPACE_DNS_RESOLVERS="+c.DNS.Addr(),
 	)
+}
+
+// rateText is a rate as the environment has it; certpace's own default is empty there.
+func rateText(perSecond float64) string {
+	if perSecond == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(perSecond, 'f', -1, 64)
 }
 
 func (c *Cloud) startFunctions(ctx context.Context) (err error) {
@@ -47,7 +55,7 @@ func (c *Cloud) function(_ context.Context, name string, timeout time.Duration) 
 // StartMapping feeds the worker from the queue, as Lambda's event source mapping does with what Terraform configures. onBatch may be nil.
 func (c *Cloud) StartMapping(onBatch func(lambda.Batch)) (stop func(), err error) {
 	m, err := lambda.StartMapping(context.Background(), lambda.MappingOptions{
-		Queue: c.SQS, QueueURL: c.QueueURL, QueueARN: c.queueARN, Function: c.Renew, BatchSize: 20, Window: time.Second, OnBatch: onBatch,
+		Queue: c.SQS, QueueURL: c.QueueURL, QueueARN: c.queueARN, Function: c.Renew, BatchSize: c.BatchSize, Window: time.Second, OnBatch: onBatch,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the mapping: %w", err)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/e2e/witness"
-	"github.com/certpace/certpace/internal/lab/ca"
+	"github.com/certpace/certpace/internal/lab"
 	"github.com/certpace/certpace/internal/lab/lambda"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -32,7 +32,6 @@ var cells atomic.Int64
 type cell struct {
 	*witness.Neighbour
 	t      *testing.T
-	reuse  bool          // the CA hands out pending orders again
 	short  time.Duration // of an invocation in which a call stalls
 	wire   *wire
 	queue  *mailman
@@ -47,15 +46,18 @@ type cell struct {
 // single is a fleet of one.
 var single = []witness.Entry{{Name: "one", Domains: []string{"www"}, KeyType: "ec256"}}
 
+// What the CA does with a newOrder where an order of the same names is pending: it makes another one, or hands that one out again.
+const anew, reused = false, true
+
 // newCell makes one with a fleet, whose domains are in a zone of its own.
-func newCell(t *testing.T, o ca.Endpoint, fleet []witness.Entry) *cell {
+func newCell(t *testing.T, reuse bool, fleet []witness.Entry) *cell {
 	t.Helper()
 	name := fmt.Sprintf("crash-%03d", cells.Add(1))
-	n, err := world.Beside(context.Background(), name, o, timeout)
+	n, err := world.Beside(context.Background(), name, lab.BesideOptions{Rate: world.ACMERate, Timeout: timeout, OrderReuse: reuse})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cell{Neighbour: n, t: t, reuse: o.OrderReuse, short: short, wire: newWire(n), queue: &mailman{Client: n.SQS, receipts: map[string]string{}}}
+	c := &cell{Neighbour: n, t: t, short: short, wire: newWire(n), queue: &mailman{Client: n.SQS, receipts: map[string]string{}}}
 	t.Cleanup(func() {
 		c.wire.end()
 		if err := n.End(); err != nil {

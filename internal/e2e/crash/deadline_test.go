@@ -16,11 +16,9 @@ func TestABatchThatDoesNotFitItsInvocationIsFinishedByLaterOnesWithTheSameOrders
 	for n := range 8 {
 		fleet = append(fleet, witness.Entry{Name: fmt.Sprintf("slow-%d", n), Domains: []string{fmt.Sprintf("slow-%d", n)}, KeyType: "ec256"})
 	}
-	c := newCell(t, ca.Endpoint{}, fleet)
-	quicken := c.CA.OnBefore(func(r ca.Request) ca.Verdict {
-		if ca.SameEndpoint(r.URL, c.Directory) {
-			time.Sleep(500 * time.Millisecond)
-		}
+	c := newCell(t, anew, fleet)
+	quicken := c.CA.OnBefore(func(ca.Request) ca.Verdict {
+		time.Sleep(500 * time.Millisecond)
 		return ca.Pass()
 	})
 	before := c.past()

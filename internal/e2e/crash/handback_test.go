@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-
-	"github.com/certpace/certpace/internal/lab/ca"
 )
 
 // An undisturbed issuance never hands a message back. Here each fails at its key, which Secrets Manager doesn't give any more, and what is
@@ -14,7 +12,7 @@ func TestWhateverBecomesOfAnyCallThatHandsAFailedJobBackTheNextDeliveryFinishesT
 	t.Parallel()
 	var seen [2][]call
 	for n := range seen {
-		seen[n] = failing(t, newCell(t, ca.Endpoint{}, single), call{}, untouched)
+		seen[n] = failing(t, newCell(t, anew, single), call{}, untouched)
 	}
 	last := 0
 	for i, k := range seen[0] {
@@ -31,7 +29,7 @@ func TestWhateverBecomesOfAnyCallThatHandsAFailedJobBackTheNextDeliveryFinishesT
 	for i, aim := range after {
 		for _, f := range fatesOf(i, fates) {
 			jobs = append(jobs, job{fmt.Sprintf("%s %s", aim, f), func(t *testing.T) {
-				c := newCell(t, ca.Endpoint{}, single)
+				c := newCell(t, anew, single)
 				before := c.past()
 				failing(t, c, aim, f)
 				c.finish(before, 0)

@@ -31,7 +31,7 @@ func TestAnOrderWhoseAuthorizationsLapsedMeanwhileIsReplacedKnowingly(t *testing
 
 // lapse lets the first order of an issuance lapse. gone says that the CA then doesn't show the authorizations any more, as Let's Encrypt.
 func lapse(t *testing.T, aim call, gone bool) {
-	c := newCell(t, ca.Endpoint{OrderReuse: true}, single)
+	c := newCell(t, reused, single)
 	e, before := c.fleet[0], c.past()
 	c.disturb(aim, killedBefore)
 	orders := c.OrdersOf(e.Domains...)

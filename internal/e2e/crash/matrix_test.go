@@ -7,19 +7,18 @@ import (
 	"testing"
 
 	"github.com/certpace/certpace/internal/e2e/witness"
-	"github.com/certpace/certpace/internal/lab/ca"
 )
 
 // lanes are for the cells at a time, of all tests: an issuance mostly waits, for the DNS and for the CA.
 var lanes = make(chan struct{}, 12)
 
 // discover watches undisturbed issuances, and lists the calls that all of them make: of a first one, and of a renewal.
-func discover(t *testing.T, o ca.Endpoint, fleet []witness.Entry) (first, renewal []call) {
+func discover(t *testing.T, reuse bool, fleet []witness.Entry) (first, renewal []call) {
 	t.Helper()
 	seen := [2][2][]call{}
 	var all sync.WaitGroup
 	for n := range seen {
-		c := newCell(t, o, fleet)
+		c := newCell(t, reuse, fleet)
 		all.Go(func() {
 			for leg := range seen[n] {
 				before := c.past()
@@ -47,7 +46,7 @@ var once struct {
 // ofOne are the calls for a single certificate.
 func ofOne(t *testing.T) (first, renewal []call) {
 	t.Helper()
-	once.Do(func() { once.first, once.renewal = discover(t, ca.Endpoint{}, single) })
+	once.Do(func() { once.first, once.renewal = discover(t, anew, single) })
 	if len(once.first) == 0 {
 		t.Fatal("another test failed to find the calls")
 	}
@@ -92,7 +91,7 @@ func TestWhateverBecomesOfAnyCallTheNextDeliveryFinishesTheSameOrder(t *testing.
 	var jobs []job
 	for i := range max(len(first), len(renewal)) {
 		for _, f := range fatesOf(i, fates) {
-			jobs = append(jobs, both(ca.Endpoint{}, single, i, f, first, renewal))
+			jobs = append(jobs, both(anew, single, i, f, first, renewal))
 		}
 	}
 	sideBySide(t, jobs)
@@ -105,8 +104,7 @@ func TestAnRSAAndAnECDSACertificateOfOneSetAreNeverGivenEachOthersOrder(t *testi
 		{Name: "rsa", Domains: []string{"www"}, KeyType: "rsa2048"},
 		{Name: "ecdsa", Domains: []string{"www"}, KeyType: "ec256"},
 	}
-	reuse := ca.Endpoint{OrderReuse: true}
-	first, renewal := discover(t, reuse, pair)
+	first, renewal := discover(t, reused, pair)
 	t.Logf("%d calls of two first issuances, %d of two renewals", len(first), len(renewal))
 	var jobs []job
 	for i := range max(len(first), len(renewal)) {
@@ -114,7 +112,7 @@ func TestAnRSAAndAnECDSACertificateOfOneSetAreNeverGivenEachOthersOrder(t *testi
 			continue
 		}
 		for _, f := range fatesOf(i/pairStep, []fate{killedBefore, killedAfter, answerLost}) {
-			jobs = append(jobs, both(reuse, pair, i, f, first, renewal))
+			jobs = append(jobs, both(reused, pair, i, f, first, renewal))
 		}
 	}
 	sideBySide(t, jobs)
@@ -131,9 +129,9 @@ func alsoRenewed(i int, aim call, first []call) bool {
 const pairStep = 12
 
 // both is the cell in which the i-th call of a first issuance meets a fate, and then that of a renewal.
-func both(o ca.Endpoint, fleet []witness.Entry, i int, f fate, first, renewal []call) job {
+func both(reuse bool, fleet []witness.Entry, i int, f fate, first, renewal []call) job {
 	return job{fmt.Sprintf("%02d %s", i+1, f), func(t *testing.T) {
-		c := newCell(t, o, fleet)
+		c := newCell(t, reuse, fleet)
 		for leg, calls := range [][]call{first, renewal} {
 			aim := calls[i%len(calls)]
 			if leg > 0 && !alsoRenewed(i, aim, first) {

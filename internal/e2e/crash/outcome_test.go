@@ -78,7 +78,7 @@ func (c *cell) atTheCA(e witness.Entry, before past, lost int) {
 		}
 	}
 	most := want
-	if lost > 1 || lost == 1 && (!c.reuse || before.made[e.Name] > 0) {
+	if lost > 1 || lost == 1 && (!c.OrderReuse || before.made[e.Name] > 0) {
 		most++
 	}
 	if len(urls) < want || len(urls) > most || valid != want {

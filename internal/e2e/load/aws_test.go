@@ -15,6 +15,7 @@ import (
 
 // ofAnIssuance is what one invocation that issues one certificate for the first time asks of AWS, its names in one zone, however many; beside looking
 // whether the change is everywhere (route53:GetChange), once and again.
+// No record set is read: what is new or ours is changed unread.
 var ofAnIssuance = map[string]int{
 	"dynamodb:GetItem":                 5, // the worker's lease twice, certificate, issuance, limits
 	"dynamodb:BatchGetItem":            2, // when the set was issued, budgets
@@ -25,7 +26,6 @@ var ofAnIssuance = map[string]int{
 	"secretsmanager:DescribeSecret":    3, // is there a secret, which version is current, which tags has it
 	"secretsmanager:DeleteSecret":      1, // the staged key
 	"route53:ListHostedZonesByName":    1,
-	"route53:ListResourceRecordSets":   2, // before each change
 	"route53:ChangeResourceRecordSets": 2, // values in, values out
 	"events:PutEvents":                 1,
 }

@@ -54,7 +54,7 @@ func BenchmarkFunction(b *testing.B) {
 			}
 		}
 		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(peakMiB(b, r.Pid()), "peak-MiB")
+		b.ReportMetric(peakMiB(b, r.Renew.Pid()), "peak-MiB")
 	})
 }
 

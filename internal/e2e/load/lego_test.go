@@ -29,7 +29,7 @@ func newLego(t testing.TB, e ca.Edge, f ca.Faults) *lego {
 	if os.Getenv(legoVariable) == "" {
 		t.Skipf("%s doesn't name lego's command line: scripts/lego builds it", legoVariable)
 	}
-	door, err := world.CA.Door(t.Context())
+	door, err := world.CA.Door(t.Context(), world.OrderReuse)
 	if err != nil {
 		t.Fatal(err)
 	}

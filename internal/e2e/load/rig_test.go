@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certpace/certpace/internal/e2e/witness"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/lab"
@@ -17,7 +18,7 @@ import (
 
 // rig is a worker with a zone to issue for.
 type rig struct {
-	*lab.Worker
+	*witness.Neighbour
 	zone string
 	made int // certificates so far
 }
@@ -29,7 +30,11 @@ var rigs atomic.Int64
 func newRig(t testing.TB, rate float64, e ca.Edge, f ca.Faults) *rig {
 	t.Helper()
 	r := startRig(t, rate)
-	t.Cleanup(r.Close)
+	t.Cleanup(func() {
+		if err := r.End(); err != nil {
+			t.Error(err)
+		}
+	})
 	r.CA.Bear(e)
 	r.CA.Fail(f)
 	return r
@@ -48,12 +53,12 @@ func calm(t testing.TB) *rig {
 
 func startRig(t testing.TB, rate float64) *rig {
 	t.Helper()
-	name := fmt.Sprint("w", rigs.Add(1))
-	w, err := world.Worker(t.Context(), lab.WorkerOptions{Name: name, Rate: rate})
+	name := fmt.Sprint("load-", rigs.Add(1))
+	n, err := world.Beside(t.Context(), name, lab.BesideOptions{Rate: rate, Timeout: 15 * time.Minute, OrderReuse: world.OrderReuse})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{Worker: w, zone: name + ".test"}
+	r := &rig{Neighbour: n, zone: name + ".test"}
 	if _, err := world.Zone(t.Context(), r.zone); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +196,7 @@ func (r *rig) deliver(t testing.TB, wanted []inventory.Certificate) (back []inve
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := r.Invoke(t.Context(), payload)
+	out, err := r.Renew.Invoke(t.Context(), payload)
 	if err != nil || out.FunctionError != "" {
 		t.Fatalf("invoking the worker: %v %s %s", err, out.FunctionError, out.Payload)
 	}

@@ -19,6 +19,13 @@ type Entry struct {
 	Name    string   `json:"name"`
 	Domains []string `json:"domains"`
 	KeyType string   `json:"key_type,omitempty"`
+	CSR     string   `json:"csr,omitempty"`
+	ACM     []Import `json:"acm,omitempty"`
+}
+
+// Import is where in ACM a certificate is imported.
+type Import struct {
+	ARN string `json:"arn"`
 }
 
 // Fleet writes a fleet file.

@@ -16,15 +16,15 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"github.com/certpace/certpace/internal/lab/ca"
 	"github.com/certpace/certpace/internal/lab/emulator"
 )
 
 // keyring is every private key that was made in the run, seen on its way into the vault: also those that are deleted by now.
 type keyring struct {
-	mu   sync.Mutex
-	pems []string
-	bad  []string // what was sent where a key was expected, and held none
+	mu      sync.Mutex
+	pems    []string
+	keyless []string // serials of certificates for a key of the user's own
+	bad     []string // what was sent where a key was expected, and held none
 }
 
 // watch is asked before each call to AWS, and lets it pass.
@@ -39,15 +39,17 @@ func (k *keyring) watch(c emulator.Call) emulator.Verdict {
 		return emulator.Pass
 	}
 	text := in.SecretString
-	var value struct {
-		PrivateKey string `json:"private_key"`
-	}
+	var value Value
 	if json.Unmarshal([]byte(text), &value) == nil {
 		text = value.PrivateKey
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if block, _ := pem.Decode([]byte(text)); block == nil {
+	if value.CSR != "" && text == "" {
+		if !slices.Contains(k.keyless, value.Serial) {
+			k.keyless = append(k.keyless, value.Serial)
+		}
+	} else if block, _ := pem.Decode([]byte(text)); block == nil {
 		k.bad = append(k.bad, c.Name()+" of "+in.Name+in.SecretID)
 	} else if !slices.Contains(k.pems, text) {
 		k.pems = append(k.pems, text)
@@ -55,7 +57,7 @@ func (k *keyring) watch(c emulator.Call) emulator.Verdict {
 	return emulator.Pass
 }
 
-// all are the keys, as needles. Every secret that certpace ever writes holds one.
+// all are the keys, as needles. Every secret that certpace ever writes holds one, but for those of a key of the user's own.
 func (k *keyring) all() ([]secretKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -71,6 +73,13 @@ func (k *keyring) all() ([]secretKey, error) {
 		keys = append(keys, key)
 	}
 	return keys, nil
+}
+
+// without says whether a certificate was stored without a key.
+func (k *keyring) without(serial string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Contains(k.keyless, serial)
 }
 
 // Keys counts the private keys that were made so far: those of accounts and of issuances.
@@ -89,7 +98,7 @@ func (w *World) secrecy() error {
 	}
 	issued := 0
 	for _, i := range w.CA.Issued() {
-		if ca.SameEndpoint(i.OrderURL, w.Directory) {
+		if !w.keys.without(i.Serial) {
 			issued++
 		}
 	}
@@ -157,11 +166,11 @@ func search(where, text string, keys []secretKey) error {
 }
 
 // keyType is the fleet file's word for a key.
-func keyType(key crypto.Signer) string {
+func keyType(key crypto.PublicKey) string {
 	switch k := key.(type) {
-	case *ecdsa.PrivateKey:
+	case *ecdsa.PublicKey:
 		return fmt.Sprintf("ec%d", k.Curve.Params().BitSize)
-	case *rsa.PrivateKey:
+	case *rsa.PublicKey:
 		return fmt.Sprintf("rsa%d", k.N.BitLen())
 	}
 	return fmt.Sprintf("%T", key)

@@ -32,9 +32,12 @@ func (m *mailbox) delivered(b lambda.Batch) {
 	m.batches = append(m.batches, b)
 }
 
-// received watches what the queue hands out.
-func (m *mailbox) received(c emulator.Call, a emulator.Answer) {
-	if c.Name() != "sqs:ReceiveMessage" {
+// received watches what the queue of a URL hands out.
+func (m *mailbox) received(url string, c emulator.Call, a emulator.Answer) {
+	var in struct {
+		QueueURL string `json:"QueueUrl"`
+	}
+	if c.Name() != "sqs:ReceiveMessage" || json.Unmarshal(c.Body, &in) != nil || in.QueueURL != url {
 		return
 	}
 	var out struct {
@@ -55,7 +58,7 @@ func (m *mailbox) received(c emulator.Call, a emulator.Answer) {
 	for _, message := range out.Messages {
 		n, err := strconv.Atoi(message.Attributes["ApproximateReceiveCount"])
 		if err != nil {
-			continue // of the events' queue, which nobody asks for it
+			continue // whoever received it didn't ask
 		}
 		m.receipts[message.MessageID], m.receives[message.MessageID] = message.ReceiptHandle, n
 	}

@@ -31,7 +31,7 @@ func needles(text string) (secretKey, error) {
 		return secretKey{}, err
 	}
 	numbers, public := parts(key)
-	k := secretKey{kind: keyType(key), forms: map[string][]string{"a line of its PEM": secretLines(der, public)}}
+	k := secretKey{kind: keyType(key.Public()), forms: map[string][]string{"a line of its PEM": secretLines(der, public)}}
 	for _, n := range numbers {
 		raw := n.Bytes()
 		k.add("a secret number, decimal", n.String())

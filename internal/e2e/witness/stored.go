@@ -41,6 +41,7 @@ type Value struct {
 	Directory     string    `json:"acme_directory"`
 	Account       string    `json:"account"`
 	Profile       string    `json:"profile"`
+	CSR           string    `json:"csr_sha256"` // there where the key is the user's own, and only there
 	SchemaVersion int       `json:"schema_version"`
 }
 
@@ -54,7 +55,7 @@ type Stored struct {
 	Value
 	ARN, VersionID string
 	Leaf           *x509.Certificate
-	Key            crypto.Signer
+	Key            crypto.Signer     // nil where it is the user's own
 	Stages         map[string]string // version by label
 	Tags           map[string]string
 }
@@ -107,8 +108,12 @@ func (s *Stored) parse(value string) error {
 	if err := json.Unmarshal([]byte(value), &fields); err != nil {
 		return fmt.Errorf("its value is no JSON object")
 	}
-	if names := sortedKeys(fields); !slices.Equal(names, valueFields) {
-		return fmt.Errorf("its fields are %v, want %v", names, valueFields)
+	want := valueFields
+	if _, keyless := fields["csr_sha256"]; keyless {
+		want = sorted(append(slices.Clone(want), "csr_sha256"))
+	}
+	if names := sortedKeys(fields); !slices.Equal(names, want) {
+		return fmt.Errorf("its fields are %v, want %v", names, want)
 	}
 	if err := json.Unmarshal([]byte(value), &s.Value); err != nil {
 		return fmt.Errorf("its value has a field of another type")
@@ -118,6 +123,9 @@ func (s *Stored) parse(value string) error {
 		return fmt.Errorf("certificate holds %d certificates: %w", len(leaf), err)
 	}
 	s.Leaf = leaf[0]
+	if s.CSR != "" && s.PrivateKey == "" {
+		return nil
+	}
 	block, rest := pem.Decode([]byte(s.PrivateKey))
 	if block == nil || block.Type != "PRIVATE KEY" || len(rest) > 0 {
 		return fmt.Errorf("private_key is not one PKCS#8 PEM")
@@ -162,15 +170,18 @@ func (w *World) faults(s Stored) (faults []string) {
 		}
 	}
 	w.chainFaults(s, must)
-	public, ok := s.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	must(ok && public.Equal(s.Leaf.PublicKey), "the key is not the certificate's")
+	if s.Key != nil {
+		public, ok := s.Key.Public().(interface{ Equal(crypto.PublicKey) bool })
+		must(ok && public.Equal(s.Leaf.PublicKey), "the key is not the certificate's")
+	}
+	must((s.Key == nil) == (s.CSR != ""), "there is a key beside the hash of a request, or neither")
 	must(s.Serial == serial(s.Leaf) && s.Serial == strings.ToLower(s.Serial), "serial is %q, the certificate's is %q", s.Serial, serial(s.Leaf))
 	must(s.Issuer == s.Leaf.Issuer.String(), "issuer is %q, the certificate's is %q", s.Issuer, s.Leaf.Issuer)
 	must(s.NotBefore.Equal(s.Leaf.NotBefore) && s.NotAfter.Equal(s.Leaf.NotAfter), "dates are %s and %s", s.NotBefore, s.NotAfter)
 	must(!s.IssuedAt.IsZero() && s.IssuedAt.Location() == time.UTC, "issued_at is %s", s.IssuedAt)
 	must(s.ARICertID == certID(s.Leaf), "ari_cert_id is %q, want %q", s.ARICertID, certID(s.Leaf))
 	must(slices.IsSorted(s.Domains) && slices.Equal(s.Domains, sorted(s.Leaf.DNSNames)), "domains are %v, the certificate's are %v", s.Domains, s.Leaf.DNSNames)
-	must(s.KeyType == keyType(s.Key), "key_type is %q, the key's is %q", s.KeyType, keyType(s.Key))
+	must(s.KeyType == keyType(s.Leaf.PublicKey), "key_type is %q, the key's is %q", s.KeyType, keyType(s.Leaf.PublicKey))
 	must(s.Directory == w.Directory, "acme_directory is %q", s.Directory)
 	must(s.SchemaVersion == 1, "schema_version is %d", s.SchemaVersion)
 	must(s.Stages[Current] == s.VersionID && s.Stages[pending] == "", "labels are %v", s.Stages)
@@ -186,6 +197,9 @@ func (w *World) faults(s Stored) (faults []string) {
 // chainFaults holds the three PEM fields to each other and to the CA's root.
 func (w *World) chainFaults(s Stored, must func(bool, string, ...any)) {
 	for field, text := range map[string]string{"certificate": s.Certificate, "chain": s.Chain, "fullchain": s.FullChain, "private_key": s.PrivateKey} {
+		if field == "private_key" && s.Key == nil {
+			continue
+		}
 		must(strings.HasSuffix(text, "\n") && !strings.HasSuffix(text, "\n\n"), "%s doesn't end in one newline", field)
 	}
 	must(s.FullChain == s.Certificate+s.Chain, "fullchain is not certificate and chain")

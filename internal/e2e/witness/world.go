@@ -17,6 +17,7 @@ import (
 
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/lab"
+	"github.com/certpace/certpace/internal/lab/emulator"
 	"github.com/certpace/certpace/internal/store"
 )
 
@@ -34,8 +35,9 @@ type World struct {
 	mailbox mailbox
 	keys    keyring
 
-	mu     sync.Mutex
-	events []lab.Event
+	mu         sync.Mutex
+	events     []lab.Event
+	neighbours []*Neighbour
 }
 
 // Main runs a package's tests in one lab and then holds that none of its keys was printed and none of its processes is left. There is one lab
@@ -68,7 +70,7 @@ func start(o lab.Options) (*World, error) {
 	}
 	w := &World{Cloud: cloud, Table: store.New(cloud.DynamoDB, cloud.TableName, app.Shard)}
 	w.AWS.Before(w.keys.watch)
-	w.AWS.After(w.mailbox.received)
+	w.AWS.After(func(c emulator.Call, a emulator.Answer) { w.mailbox.received(cloud.QueueURL, c, a) })
 	if _, err := w.StartMapping(w.mailbox.delivered); err != nil {
 		return nil, errors.Join(err, cloud.Close())
 	}
@@ -117,6 +119,9 @@ func (w *World) end() error {
 	running, err := children()
 	if err == nil && len(running) < labProcesses {
 		err = fmt.Errorf("only %d processes of the lab are seen: %v; looking for what is left of them would prove nothing", len(running), running)
+	}
+	for _, n := range w.neighbours {
+		err = errors.Join(err, n.End())
 	}
 	err = errors.Join(leaked, err, w.Close())
 	return errors.Join(err, gone(running))

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 )
@@ -23,9 +26,6 @@ type CA struct {
 	now       func() time.Time
 	log       io.Writer
 	reuse     bool // as in Options
-
-	fronts  fronts
-	serving sync.WaitGroup
 
 	edge   edge
 	before hooks
@@ -55,9 +55,9 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 }
 
 // Door opens another way in to the same CA, until Close or the end of ctx: an address with an edge, hooks and a record of its own, so that one
-// client can be watched while others are busy. Closing the CA leaves it open.
-func (c *CA) Door(ctx context.Context) (*CA, error) {
-	d := &CA{pebble: c.pebble, leaf: c.leaf, rootPEM: c.rootPEM, now: c.now, log: c.log, reuse: c.reuse}
+// client can be watched while others are busy, and with or without OrderReuse, as in Options. Closing the CA leaves it open.
+func (c *CA) Door(ctx context.Context, orderReuse bool) (*CA, error) {
+	d := &CA{pebble: c.pebble, leaf: c.leaf, rootPEM: c.rootPEM, now: c.now, log: c.log, reuse: orderReuse}
 	if err := d.open(ctx); err != nil {
 		return nil, err
 	}
@@ -66,11 +66,11 @@ func (c *CA) Door(ctx context.Context) (*CA, error) {
 
 // open listens, and answers when the CA does.
 func (c *CA) open(ctx context.Context) error {
-	listener, err := listen(ctx)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return err
+		return fmt.Errorf("listening for ACME: %w", err)
 	}
-	c.directory, c.ended = directoryOf(listener), make(chan struct{})
+	c.directory, c.ended = (&url.URL{Scheme: "https", Host: listener.Addr().String(), Path: pathDirectory}).String(), make(chan struct{})
 	c.server = &http.Server{
 		Handler:           c,
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12},
@@ -79,8 +79,7 @@ func (c *CA) open(ctx context.Context) error {
 		ErrorLog:          log.New(c.log, "lab ca ", log.LstdFlags|log.LUTC),
 	}
 	ctx, c.end = context.WithCancel(ctx)
-	c.serve(listener, Endpoint{OrderReuse: c.reuse})
-	go c.run(ctx)
+	go c.run(ctx, listener)
 	if err := c.Healthy(ctx); err != nil {
 		c.Close()
 		return err
@@ -89,15 +88,17 @@ func (c *CA) open(ctx context.Context) error {
 }
 
 // run serves until ctx ends, then until what is being answered is done, at most drainTime longer.
-func (c *CA) run(ctx context.Context) {
+func (c *CA) run(ctx context.Context, listener net.Listener) {
 	defer close(c.ended)
+	var serving sync.WaitGroup
+	serving.Go(func() { _ = c.server.ServeTLS(listener, "", "") }) // ErrServerClosed: nothing else ends it
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	if err := c.server.Shutdown(drain); err != nil {
 		_ = c.server.Close() // what a hook still holds is left to the hook
 	}
-	c.serving.Wait()
+	serving.Wait()
 }
 
 // DirectoryURL is where an ACME client starts.

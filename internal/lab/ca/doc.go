@@ -5,7 +5,7 @@
 // answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Bear), loses what a network would (CA.Fail),
 // hands out pending orders again as Let's Encrypt does (Options.OrderReuse), lets authorizations grow too old
 // (CA.Lapse), and lets only one request at a time into Pebble, which deadlocks otherwise. It may have several
-// addresses (CA.Listen), by which those who ask are told apart. It changes nothing that a JWS covers: Pebble sees the client's
+// doors (CA.Door), so that those who ask are told apart. It changes nothing that a JWS covers: Pebble sees the client's
 // own Host header, so the url header of each signature stays true.
 //
 // Pebble keeps everything in memory and makes new roots at every start. It reads its settings from the

@@ -9,7 +9,7 @@ import (
 )
 
 func TestADoorIsAWayOfItsOwnToTheSameCA(t *testing.T) {
-	door, err := lab.Door(t.Context())
+	door, err := lab.Door(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +35,26 @@ func TestADoorIsAWayOfItsOwnToTheSameCA(t *testing.T) {
 	}
 }
 
+func TestADoorHandsPendingOrdersOutAgainOrNot(t *testing.T) {
+	door, err := lab.Door(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(door.Close)
+	for at, again := range map[*CA]bool{door: false, lab: true} {
+		c, name := newClientAt(t, at.DirectoryURL()), site(t, fmt.Sprint("door-", again))
+		if first, second := c.order(t, nil, name), c.order(t, nil, name); again != (first.Location == second.Location) {
+			t.Errorf("an order that is pending was handed out again: %t, want %t", !again, again)
+		}
+		c.obtain(t, nil, "www."+name)
+		if issued := at.Issued(); len(issued) == 0 || issued[len(issued)-1].Names[0] != "www."+name {
+			t.Errorf("the last certificate isn't that of %s", name)
+		}
+	}
+}
+
 func TestHowAnEdgeRefuses(t *testing.T) {
-	door, err := lab.Door(t.Context())
+	door, err := lab.Door(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +80,7 @@ func TestHowAnEdgeRefuses(t *testing.T) {
 
 func TestFaultsMeetTheSameRequestsForTheSameSeed(t *testing.T) {
 	fates := func(seed uint64) (string, Tally) {
-		door, err := lab.Door(t.Context())
+		door, err := lab.Door(t.Context(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

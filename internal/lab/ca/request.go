@@ -40,7 +40,7 @@ type Request struct {
 	// Cut says that the lab ended the connection before the whole answer was out.
 	Cut bool
 
-	reuse bool // it came to an endpoint with OrderReuse
+	reuse bool // it came by a door with OrderReuse
 }
 
 // clone lets a Request leave the package without sharing its slice.

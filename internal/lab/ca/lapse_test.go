@@ -6,31 +6,6 @@ import (
 	"github.com/go-acme/lego/v4/acme"
 )
 
-func TestEndpoints(t *testing.T) {
-	directory, err := lab.Listen(t.Context(), Endpoint{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, name := newClientAt(t, directory), site(t, "endpoint")
-	t.Run("requests tell which address they came to, and each behaves as its own options say", func(t *testing.T) {
-		first, second := c.order(t, nil, name), c.order(t, nil, name)
-		if first.Location == second.Location {
-			t.Error("a pending order was handed out again where it shouldn't be")
-		}
-		for _, r := range lab.Requests()[c.first:] {
-			if !SameEndpoint(r.URL, directory) || SameEndpoint(r.URL, lab.DirectoryURL()) {
-				t.Errorf("%s %s came to %s", r.Method, r.Kind, r.URL)
-			}
-		}
-	})
-	t.Run("it is the same CA", func(t *testing.T) {
-		c.obtain(t, nil, "www."+name)
-		if issued := lab.Issued(); len(issued) == 0 || issued[len(issued)-1].Names[0] != "www."+name {
-			t.Errorf("the last certificate isn't that of %s", name)
-		}
-	})
-}
-
 func TestLapsing(t *testing.T) {
 	for state, prepare := range map[string]func(testing.TB, *client, acme.ExtendedOrder){
 		acme.StatusPending: func(testing.TB, *client, acme.ExtendedOrder) {},

@@ -162,9 +162,9 @@ func (r *route53) oldest(c *change) (is bool, others int) {
 
 // every is how often a change is looked at. Looking takes about half of the requests, however many issuances wait. Changes are taken in
 // about as they were made, so most looks are at the oldest, and the next is looked at as soon as that one is known to be everywhere. One that
-// takes long is looked at less often: nobody waits more than a fortieth longer than it takes.
+// takes long is looked at less often: nobody waits more than a twentieth longer than it takes.
 func (r *route53) every(c *change) (d time.Duration, first bool) {
-	d = max(time.Duration(2/r.rate*float64(time.Second)), r.Now().Sub(c.made)/40)
+	d = max(time.Duration(2/r.rate*float64(time.Second)), r.Now().Sub(c.made)/20)
 	first, others := r.oldest(c)
 	if !first {
 		d *= time.Duration(4 * (others + 1))

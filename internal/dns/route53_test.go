@@ -270,7 +270,7 @@ func TestAChangeThatStaysPendingIsForLater(t *testing.T) {
 	f.delay = time.Hour
 	err := s.route53.publish(t.Context(), []renew.Record{record("Z1", "example.com", "v")})
 	failed(t, err, renew.Later, reason.DNSWriteFailed, "PENDING", "Z1", "C1")
-	if f.counts["GetChange"] > 125 {
+	if f.counts["GetChange"] > 80 {
 		t.Errorf("%d looks in 5 minutes", f.counts["GetChange"])
 	}
 }

@@ -16,8 +16,13 @@ import (
 // setIssued is when the table knows a set of names to have been issued.
 func (w *world) setIssued(t *testing.T, names ...string) time.Time {
 	t.Helper()
+	return w.setIssuedBy(t, "ca.example", names...)
+}
+
+func (w *world) setIssuedBy(t *testing.T, ca string, names ...string) time.Time {
+	t.Helper()
 	h := budget.SetHash(names)
-	issued, err := w.table.SetsIssued(context.Background(), "ca.example", []string{h})
+	issued, err := w.table.SetsIssued(context.Background(), ca, []string{h})
 	if err != nil {
 		t.Fatal(err)
 	}

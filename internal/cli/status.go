@@ -36,7 +36,7 @@ type certificateStatus struct {
 	KeyType     string        `json:"key_type"`
 	Directory   string        `json:"acme_directory"`     // of the CA that issued what is in use
 	Fallback    string        `json:"fallback,omitempty"` // why the next order, or the open issuance, is the second CA's
-	Unpause     string        `json:"unpause,omitempty"` // only where the certificate was asked for by name: its link is a bearer token
+	Unpause     string        `json:"unpause,omitempty"`  // only where the certificate was asked for by name: its link is a bearer token
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
 	Followups   []followup    `json:"followups,omitempty"`

@@ -41,6 +41,16 @@ func (c *Cloud) Beside(ctx context.Context, name string, o ca.Endpoint, timeout 
 	})
 }
 
+// SecondCA starts another CA in the cloud, until Close of the CA or of the cloud.
+func (c *Cloud) SecondCA() (*ca.CA, error) {
+	s, err := c.CA.Second(context.Background(), ca.Options{Resolver: c.DNS.Addr(), NonceReject: c.NonceReject, OrderReuse: c.OrderReuse, Log: c.transcript})
+	if err != nil {
+		return nil, fmt.Errorf("starting a second CA: %w", err)
+	}
+	c.closers = append(c.closers, func() error { s.Close(); return nil })
+	return s, nil
+}
+
 // Twin starts a second worker of the deployment, which reserved concurrency would not allow.
 func (c *Cloud) Twin(ctx context.Context) (*lambda.Function, error) {
 	return c.function(ctx, "renew", c.WorkerTimeout)

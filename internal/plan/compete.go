@@ -14,7 +14,7 @@ import (
 func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	c := o.Certificate
 	p, ordered := d.choose(o)
-	if !d.free(o) {
+	if !d.free(o, ordered) {
 		return true
 	}
 	if !ordered { // paid already, or it pays when it goes on, or it is a follow-up, which has its own time and is never paid for
@@ -255,7 +255,7 @@ func offTheHour(t time.Time) time.Time {
 // hold keeps for the jobs that are on the queue what they will take.
 func (d *decider) hold(c *inventory.Certificate) {
 	if s := &c.Status; s.Reason == reason.Scheduled && s.Issuance == "" && !s.Start.Before(d.Now) {
-		c := ordered(c)
+		c := asOrdered(c)
 		d.takeAll(c, d.needs(c, s.Start), s.Start)
 		d.worker.take(s.Start.UnixNano())
 	}

@@ -20,8 +20,8 @@ func atFallback(c *inventory.Certificate) *inventory.Certificate {
 	return &o
 }
 
-// ordered is c as the CA is asked for it that was chosen.
-func ordered(c *inventory.Certificate) *inventory.Certificate {
+// asOrdered is c as the CA is asked for it that was chosen.
+func asOrdered(c *inventory.Certificate) *inventory.Certificate {
 	if c.Status.Fallback == "" || c.Wanted.Fallback == nil {
 		return c
 	}
@@ -58,6 +58,7 @@ func (p *offer) none() bool { return p.pause != nil || p.fault != nil }
 // choose is the place at the CA where c is ordered. ordered is false where nothing is: what is open goes on where it stands, and a follow-up needs no order.
 func (d *decider) choose(o *Outcome) (p offer, ordered bool) {
 	c := o.Certificate
+	o.Fallback = "" // it may have been asked before, when other places were left
 	switch {
 	case o.Why == inventory.NeedFollowup:
 		o.Fallback = c.Status.Fallback
@@ -192,10 +193,10 @@ func (d *decider) earliestAtFallback(c *inventory.Certificate, need inventory.Ne
 
 // free notes that c's next attempt is made whenever there is a place, where it isn't made at the CA that was to be left alone until then. False is
 // returned for what has to wait for it after all, which is left as it was recorded.
-func (d *decider) free(o *Outcome) bool {
+func (d *decider) free(o *Outcome, ordered bool) bool {
 	c := o.Certificate
 	s := &c.Status
-	o.freed = (o.Fallback == "") != (s.Fallback == "") || d.unbound(c)
+	o.freed = ordered && ((o.Fallback == "") != (s.Fallback == "") || d.unbound(c))
 	if o.freed || o.Why == inventory.NeedFollowup || !s.NextAttempt.After(d.end) {
 		return true
 	}

@@ -484,6 +484,55 @@ func TestNeitherCAsBudgetsAreExceeded(t *testing.T) {
 	})
 }
 
+// Of two that are late in any case, the one for which the second CA has nothing left after the other is the first one's again, in every respect.
+func TestALateOneIsNotSentForTheCAThatItWasRefusedAt(t *testing.T) {
+	in := pair(unknown(backed("a-one", time.Minute)), unknown(backed("b-two", time.Minute)))
+	for i := range in.Certificates {
+		in.Certificates[i].Status = inventory.Status{Due: now, Reason: reason.Scheduled, Start: now.Add(-time.Hour), Fallback: "no room"}
+	}
+	in.Registered = all("crowded.example")
+	in.Have[at("ca.example", "crowded.example")], in.Have[at("other.example", "crowded.example")] = comes(5*time.Minute), comes(4*time.Minute)
+	p := plan.Decide(in)
+	one, a := outcome(t, p, "a-one")
+	two, b := outcome(t, p, "b-two")
+	if !one.Start.Equal(now.Add(4*time.Minute)) || a.Status.Fallback == "" || !two.Start.Equal(now.Add(5*time.Minute)) || b.Status.Fallback != "" {
+		t.Errorf("%s %+v\n%s %+v", one.Start, a.Status, two.Start, b.Status)
+	}
+}
+
+// What a worker was refused by a budget is the plan's to judge, also where that finds room by now, or no need before later.
+func TestAWorkersDeferralBeyondTheLastCallIsJudgedAnew(t *testing.T) {
+	deferred := func(renewAt time.Time, fallback string) inventory.Certificate {
+		c := unknown(backed("www", 20*day))
+		c.InUse.RenewAt = renewAt
+		c.Status = inventory.Status{Due: now, Failures: 1, Reason: reason.Budget, At: now, NextAttempt: now.Add(15 * day), Fallback: fallback}
+		return c
+	}
+	for name, tc := range map[string]struct {
+		c    inventory.Certificate
+		open bool
+		want reason.Reason
+		due  time.Time
+	}{
+		"room at the first one":                    {deferred(now.Add(-day), ""), false, reason.Scheduled, now.Add(2 * tick)},
+		"room at the first one, after the second":  {deferred(now.Add(-day), "why"), false, reason.Scheduled, now.Add(2 * tick)},
+		"not due before tomorrow":                  {deferred(now.Add(day), ""), false, reason.NotDue, now.Add(day)},
+		"what is open goes on at its own time":     {deferred(now.Add(-day), ""), true, reason.Budget, now.Add(15 * day)},
+		"what is open at the second one does, too": {deferred(now.Add(-day), "why"), true, reason.Budget, now.Add(15 * day)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.open {
+				tc.c.Status.Issuance = "k"
+			}
+			o, c := outcome(t, plan.Decide(pair(tc.c)), "www")
+			s := c.Status
+			if s.Reason != tc.want || !s.Due.Equal(tc.due) || o.Sends() && (s.NextAttempt.After(o.Start) || s.Fallback != "") {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
 // A tick reads what it needs of both CAs.
 func TestATickReadsBothCAs(t *testing.T) {
 	full := budget.BucketAt(now.Add(40 * day).UnixNano())

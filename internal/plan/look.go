@@ -30,7 +30,11 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 	case unplaced(c, need) && c.InUse.RenewAt.After(d.Now):
 		return Outcome{Certificate: c, Place: &Place{}}
 	}
-	if earliest := d.earliest(c, need); earliest.After(d.end) && !d.turns(c) {
+	earliest := d.earliest(c, need)
+	if d.turns(c) {
+		earliest = latest(d.Now, need.At)
+	}
+	if earliest.After(d.end) {
 		return Outcome{Certificate: c, Reason: reason.NotDue, Until: earliest}
 	}
 	return Outcome{Certificate: c, Why: purpose(need)}

@@ -84,7 +84,7 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 	r.log.Info("nothing to do", "reason", a.Reason, "message", a.Message)
 	c := r.cert
 	if a.Reason != reason.Backoff {
-		c.Status.Reason, c.Status.Message, c.Status.At = a.Reason, a.Message, r.Now()
+		c.Status.Reason, c.Status.Message, c.Status.At, c.Status.Fallback = a.Reason, a.Message, r.Now(), ""
 	}
 	if due := c.Status.Due; a.Reason != reason.NotDue || due.IsZero() || due.After(a.Until) { // the planner may have to look before, to place it in the calendar
 		c.Status.Due = a.Until

@@ -136,6 +136,24 @@ func TestTheNextRenewalIsTheFirstCAsAgain(t *testing.T) {
 	})
 }
 
+// A choice was made for one renewal. Where that turns out not to be needed, whoever asks for the certificate next is the first CA's.
+func TestAChoiceThatIsNotNeededIsForgotten(t *testing.T) {
+	w := backed(t, "a.example")
+	w.choose(t, noRoom)
+	c := w.certificate(t, "www")
+	c.InUse.RenewAt = w.now.Add(24 * time.Hour)
+	if _, err := w.table.SaveCertificate(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	w.deliver("two", scheduled("www"))
+	if s := w.certificate(t, "www").Status; s.Reason != reason.NotDue || s.Fallback != "" {
+		t.Errorf("%+v", s)
+	}
+	if r := w.deliver("three", manual("www", w.now, false))[0]; !r.Issued || len(w.otherCA.orders) != 0 {
+		t.Errorf("%+v, %d orders at the second CA", r, len(w.otherCA.orders))
+	}
+}
+
 func TestTheSecondCAsOwnBudgetsDefer(t *testing.T) {
 	w := backed(t, "a.example")
 	w.choose(t, noRoom)

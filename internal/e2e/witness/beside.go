@@ -33,6 +33,13 @@ func (w *World) Beside(ctx context.Context, name string, o ca.Endpoint, timeout 
 	return n, nil
 }
 
+// At is the same deployment as a CA sees it that isn't its first one.
+func (w *World) At(second *ca.CA) *World {
+	cloud := *w.Cloud
+	cloud.CA, cloud.Directory = second, second.DirectoryURL()
+	return &World{Cloud: &cloud, Table: w.Table}
+}
+
 // End holds that none of its keys was printed, and ends it.
 func (n *Neighbour) End() error {
 	keys, err := n.keys.all()

@@ -19,6 +19,13 @@ type Entry struct {
 	Name    string   `json:"name"`
 	Domains []string `json:"domains"`
 	KeyType string   `json:"key_type,omitempty"`
+
+	Fallback *Fallback `json:"fallback,omitempty"`
+}
+
+// Fallback is the second CA of one.
+type Fallback struct {
+	Directory string `json:"acme_directory"`
 }
 
 // Fleet writes a fleet file.
@@ -76,6 +83,8 @@ type Status struct {
 	NotAfter    *time.Time    `json:"not_after"`
 	RenewAt     *time.Time    `json:"renew_at"`
 	KeyType     string        `json:"key_type"`
+	Directory   string        `json:"acme_directory"`
+	Fallback    string        `json:"fallback"`
 	Unpause     string        `json:"unpause"`
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
@@ -110,6 +119,8 @@ type Planned struct {
 	Limit       string        `json:"limit"`
 	LimitKey    string        `json:"limit_key"`
 	Until       *time.Time    `json:"until"`
+	Directory   string        `json:"acme_directory"`
+	Fallback    string        `json:"fallback"`
 }
 
 // DryRun is what certpace plan prints, by certificate.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certpace/certpace/internal/e2e/witness"
 	"github.com/certpace/certpace/internal/event"
@@ -28,11 +29,12 @@ func TestWhatTheFirstCACannotIssueInTimeComesFromTheSecond(t *testing.T) {
 	second, names := w.At(ca), []string{"www.second.test", "second.test"}
 	w.Issue(t, witness.Entry{Name: "second", Domains: names, Fallback: &witness.Fallback{Directory: ca.DirectoryURL()}})
 	first := w.Stored(t, "second")
+	w.AgeCertificate(t, "second", 5*24*time.Hour)
 	setSetLimit(t, w, "--burst", "1", "--period", "8760h")
 	t.Cleanup(func() { setSetLimit(t, w, "--default") })
 
 	t.Run("the worker spends nothing of either, and leaves it to the next plan", func(t *testing.T) {
-		w.Certpace(t, "", "reissue", "--force", "second")
+		w.Certpace(t, "", "reissue", "second")
 		w.AwaitReason(t, "second", reason.Budget)
 		if a, b := len(w.OrdersOf(names...)), len(second.OrdersOf(names...)); a != 1 || b != 0 {
 			t.Errorf("%d orders at the first CA, %d at the second", a, b)

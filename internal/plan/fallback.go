@@ -67,7 +67,7 @@ func (d *decider) choose(o *Outcome) (p offer, ordered bool) {
 		return d.leave(o)
 	}
 	first := d.offer(c, d.earliestAtFirst(c, o.need()))
-	why := d.against(c, &first)
+	why := d.against(o, &first)
 	if why == "" {
 		return first, true
 	}
@@ -102,7 +102,8 @@ func (d *decider) leave(o *Outcome) (p offer, ordered bool) {
 }
 
 // against is why the second CA is asked rather than the first one; empty where it isn't.
-func (d *decider) against(c *inventory.Certificate, first *offer) string {
+func (d *decider) against(o *Outcome, first *offer) string {
+	c := o.Certificate
 	last := c.LastCall()
 	s := &c.Status
 	switch {
@@ -122,10 +123,24 @@ func (d *decider) against(c *inventory.Certificate, first *offer) string {
 		return fmt.Sprintf("%s paused the account for %s", host, name)
 	case first.fault != nil && !last.After(d.end):
 		return fmt.Sprintf("what is left of %s of %s at %s can't be understood", first.fault.Key.Limit, first.fault.Key.Subject, host)
-	case first.fault == nil && first.blocked != nil && first.at.After(last):
-		return first.blocked.Waits(ceil(first.at)) + " at " + host
+	case first.fault == nil && first.at.After(last):
+		if by := d.hinders(o, first); by != nil {
+			return by.Waits(ceil(first.at)) + " at " + host
+		}
 	}
 	return ""
+}
+
+// hinders is the first CA's bucket that has no room within the tick; nil where it is only the worker that has no time. An offer that waits for a window,
+// in which it needs none of that bucket, doesn't name it.
+func (d *decider) hinders(o *Outcome, first *offer) *budget.Need {
+	if first.blocked != nil {
+		return first.blocked
+	}
+	c := o.Certificate
+	earliest := d.earliestAtFirst(c, o.need())
+	_, by := d.common(c, d.needs(c, earliest), earliest)
+	return by
 }
 
 // atFallback says whether a job is sent for an order at the second CA.

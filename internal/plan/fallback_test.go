@@ -393,6 +393,39 @@ func TestWithoutAnEndToBeInTimeForThereIsNoSecondCA(t *testing.T) {
 	}
 }
 
+// A window of the first CA's that opens too late is no place in time, whatever it exempts from.
+func TestAWindowThatOpensAfterTheLastCallIsNotWaitedFor(t *testing.T) {
+	for name, tc := range map[string]struct {
+		opens  time.Duration
+		second bool
+	}{"before it": {10 * day, false}, "after it": {12 * day, true}} {
+		t.Run(name, func(t *testing.T) {
+			c := backed("www", 20*day)
+			c.InUse.CertID, c.InUse.Window = "id", &inventory.Window{Start: now.Add(tc.opens), End: now.Add(tc.opens + day)}
+			in := pair(c)
+			set := budget.Limit{Burst: 1, Count: 1, Period: 300 * day}
+			in.CAs[directory] = plan.CA{Host: "ca.example", Limits: budget.Limits{budget.CertificatesPerExactSet: set}}
+			key := budget.Key{CA: "ca.example", Limit: budget.CertificatesPerExactSet, Subject: budget.SetHash(c.Wanted.Domains)}
+			in.Have[key] = budget.Learn(set, now, 250*day)
+			o, c := outcome(t, plan.Decide(in), "www")
+			if o.Sends() != tc.second || (c.Status.Fallback != "") != tc.second || !tc.second && !c.Status.Due.Equal(now.Add(tc.opens)) {
+				t.Errorf("sends %t, %+v", o.Sends(), c.Status)
+			}
+		})
+	}
+}
+
+// Where the worker is what has no time, the second CA is no help.
+func TestAFullWorkerIsNoReasonForTheSecondCA(t *testing.T) {
+	in := pair(unknown(backed("a", 10*day)), unknown(backed("b", 10*day)))
+	in.Pace = plan.Pace{PerIssuance: 2 * day, AtLeast: 1}
+	for _, o := range plan.Decide(in).Outcomes {
+		if o.Fallback != "" {
+			t.Errorf("%s: %s", o.Certificate.Name, o.Fallback)
+		}
+	}
+}
+
 // Where the second CA is in time nobody is warned, and no forecast asks for an override.
 func TestNothingIsForecastThatTheSecondCAMakes(t *testing.T) {
 	var cs []inventory.Certificate

@@ -18,13 +18,13 @@ const (
 	issuanceItems    = "0#issuance#"
 	certificateItems = "0#certificate#"
 
-	attrKey      = "pk"
-	attrOwner    = "owner"
-	attrUntil    = "until"
-	attrIssuance = "issuance"
-	attrDue      = "due"
-	attrDueAt    = "due_at" // Unix milliseconds
-	attrNext     = "next_attempt"
+	attrKey       = "pk"
+	attrOwner     = "owner"
+	attrUntil     = "until"
+	attrIssuance  = "issuance"
+	attrDue       = "due"
+	attrDueAt     = "due_at" // Unix milliseconds
+	attrNext      = "next_attempt"
 	attrIssuedAt  = "in_use.issued_at"
 	attrNotBefore = "in_use.not_before"
 	attrNotAfter  = "in_use.not_after"

@@ -47,7 +47,7 @@ func (w *world) clean(t *testing.T, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at := w.setIssuedBy(t, ca, c.InUse.Domains...); !at.Equal(c.InUse.NotBefore) {
+	if at := w.setIssued(t, ca, c.InUse.Domains...); !at.Equal(c.InUse.NotBefore) {
 		t.Errorf("the set is remembered as of %s, want %s", at, c.InUse.NotBefore)
 	}
 	w.leftOver(t)

@@ -276,12 +276,14 @@ func TestAnOrderAtTheFirstCAIsFinishedOrGivenUpButNeverDoubled(t *testing.T) {
 	}
 }
 
-// Also the turn from one CA to the other can be killed anywhere.
+// Also the turn from one CA to the other can be killed anywhere. Each call meets one fate, in turn, another one in each case.
 func TestKilledAtEveryCallOfATurnTheNextDeliveryFinishes(t *testing.T) {
+	fates := []fate{killBefore, killAfter, lostAnswer, failed}
 	for name, tc := range map[string]struct {
 		call   string // at which the first CA failed
 		mended bool
-	}{"from an order that is given up": {"Accept", false}, "from one that is finished": {"Download", true}, "from one that can't be": {"Download", false}} {
+		fate   int // of the first call
+	}{"from an order that is given up": {"Accept", false, 0}, "from one that is finished": {"Download", true, 1}, "from one that can't be": {"Download", false, 2}} {
 		t.Run(name, func(t *testing.T) {
 			turning := func(t *testing.T) *world {
 				w := openAtFirst(t, tc.call)
@@ -295,26 +297,25 @@ func TestKilledAtEveryCallOfATurnTheNextDeliveryFinishes(t *testing.T) {
 			w := turning(t)
 			w.deliver("three", scheduled("www"))
 			for i, call := range slices.Clone(w.calls) {
-				for _, f := range []fate{killBefore, killAfter, lostAnswer, failed} {
-					t.Run(fmt.Sprintf("%02d %s, fate %d", i+1, call, f), func(t *testing.T) {
-						w := turning(t)
-						old := w.certificate(t, "www").InUse.Serial
-						w.at, w.fate = i+1, f
-						w.deliver("three", scheduled("www"))
-						w.dead, w.at = false, 0
-						for n := range 6 {
-							if c := w.certificate(t, "www"); c.InUse.Serial != old && c.Status.Issuance == "" {
-								break
-							}
-							w.pass(16 * time.Minute)
-							w.deliver(fmt.Sprint("again", n), scheduled("www"))
+				f := fates[(i+tc.fate)%len(fates)]
+				t.Run(fmt.Sprintf("%02d %s, fate %d", i+1, call, f), func(t *testing.T) {
+					w := turning(t)
+					old := w.certificate(t, "www").InUse.Serial
+					w.at, w.fate = i+1, f
+					w.deliver("three", scheduled("www"))
+					w.dead, w.at = false, 0
+					for n := range 6 {
+						if c := w.certificate(t, "www"); c.InUse.Serial != old && c.Status.Issuance == "" {
+							break
 						}
-						w.clean(t, "www")
-						if w.certificate(t, "www").InUse.Serial == old || len(w.ca.orders) != 2 || len(w.otherCA.orders) > 2 || w.otherCA.finalized > 1 || w.ca.finalized > 2 {
-							t.Errorf("%d orders and %d certificates at the first CA, %d and %d at the second", len(w.ca.orders), w.ca.finalized, len(w.otherCA.orders), w.otherCA.finalized)
-						}
-					})
-				}
+						w.pass(16 * time.Minute)
+						w.deliver(fmt.Sprint("again", n), scheduled("www"))
+					}
+					w.clean(t, "www")
+					if w.certificate(t, "www").InUse.Serial == old || len(w.ca.orders) != 2 || len(w.otherCA.orders) > 2 || w.otherCA.finalized > 1 || w.ca.finalized > 2 {
+						t.Errorf("%d orders and %d certificates at the first CA, %d and %d at the second", len(w.ca.orders), w.ca.finalized, len(w.otherCA.orders), w.otherCA.finalized)
+					}
+				})
 			}
 		})
 	}

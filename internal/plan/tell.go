@@ -18,7 +18,7 @@ func (p *Planner) tell(ctx context.Context, made Plan) {
 	}
 	for i := range made.Outcomes {
 		if o := &made.Outcomes[i]; o.atFallback() {
-			p.Log.Warn("ordering from the second CA", "certificate", o.Certificate.Name, "directory", o.Certificate.Wanted.Fallback.Directory, "why", o.Fallback)
+			p.Log.Warn("the order goes to the second CA", "certificate", o.Certificate.Name, "directory", o.Certificate.Wanted.Fallback.Directory, "why", o.Fallback)
 		}
 	}
 	events := made.events()

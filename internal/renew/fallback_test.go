@@ -362,7 +362,7 @@ func TestWhatFailedAtTheSecondCAKeepsItsChoiceAndItsTime(t *testing.T) {
 	w.broken["other NewOrder"] = renew.Fail(renew.Later, reason.CAUnavailable, errors.New("503"))
 	w.deliver("two", scheduled("www"))
 	s := w.certificate(t, "www").Status
-	if s.Fallback != noRoom || s.NextAttempt.Sub(w.now) != time.Minute || !s.Due.Equal(s.NextAttempt) || s.Failures != 1 {
+	if s.Fallback != noRoom || !strings.HasPrefix(s.Message, "at the second CA, "+otherDirectory+": ordering: 503") || s.NextAttempt.Sub(w.now) != time.Minute || !s.Due.Equal(s.NextAttempt) || s.Failures != 1 {
 		t.Errorf("%+v", s)
 	}
 	w.leftOver(t)

@@ -244,10 +244,14 @@ func (r *run) carryOut() error {
 	if finished, err := r.claim(r.work); finished || err != nil {
 		return err
 	}
-	if r.atFallback() {
-		r.log.Warn("ordering at the second CA", "directory", r.iss.Wanted.Directory, "why", r.cert.Status.Fallback)
+	if !r.atFallback() {
+		return r.issue()
 	}
-	return r.issue()
+	r.log.Warn("ordering at the second CA", "directory", r.iss.Wanted.Directory, "why", r.cert.Status.Fallback)
+	if err := r.issue(); err != nil {
+		return fmt.Errorf("at the second CA, %s: %w", r.iss.Wanted.Directory, err)
+	}
+	return nil
 }
 
 // and is what an issuance came to, with what failed beside it.

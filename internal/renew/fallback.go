@@ -18,7 +18,7 @@ func (r *run) leave() (finished bool, err error) {
 		r.leaving = true
 		err := r.issue()
 		r.leaving = false
-		if !byCA(err) && !gone(err) {
+		if r.iss.Result != nil || !byCA(err) && !gone(err) {
 			return err == nil, err
 		}
 		r.log.Warn("giving up what that CA doesn't let us finish", "order", r.iss.OrderURL, "cause", err.Error())
@@ -53,10 +53,14 @@ func (r *run) atFallback() bool {
 
 // because says for a result that the second CA brought it, and why.
 func (r *run) because() string {
-	if !r.atFallback() || r.cert.Status.Fallback == "" {
+	if !r.atFallback() {
 		return ""
 	}
-	return ", by the second CA, " + r.iss.Wanted.Directory + ": " + r.cert.Status.Fallback
+	say := ", by the second CA, " + r.iss.Wanted.Directory
+	if why := r.cert.Status.Fallback; why != "" { // else the plan had turned away from it by then
+		say += ": " + why
+	}
+	return say
 }
 
 // dueToTurn is c, looked at no later than another CA may do better.

@@ -276,6 +276,34 @@ func TestAnOrderAtTheFirstCAIsFinishedOrGivenUpButNeverDoubled(t *testing.T) {
 	}
 }
 
+// The same the other way round: what the second CA let nobody finish is its own, also when the plan has turned back to the first.
+func TestAnOrderAtTheSecondCAIsFinishedThereToo(t *testing.T) {
+	for name, mended := range map[string]bool{"once it is back": true, "or given up": false} {
+		t.Run(name, func(t *testing.T) {
+			w := backed(t, "a.example")
+			w.choose(t, noRoom)
+			w.broken["other Download"] = renew.Fail(renew.Later, reason.CAUnavailable, errors.New("503"))
+			w.deliver("two", scheduled("www"))
+			w.pass(16 * time.Minute)
+			w.choose(t, "")
+			if mended {
+				delete(w.broken, "other Download")
+			}
+			if r := w.deliver("three", scheduled("www"))[0]; !r.Issued {
+				t.Fatalf("%+v, %+v", r, w.certificate(t, "www").Status)
+			}
+			w.clean(t, "www")
+			c := w.certificate(t, "www")
+			if (c.InUse.Directory == otherDirectory) != mended || strings.Contains(c.Status.Message, "by the second CA, "+otherDirectory) != mended {
+				t.Errorf("in use of %s, %+v", c.InUse.Directory, c.Status)
+			}
+			if len(w.otherCA.orders) != 1 || (len(w.ca.orders) == 1) != mended {
+				t.Errorf("%d orders at the first CA, %d at the second", len(w.ca.orders), len(w.otherCA.orders))
+			}
+		})
+	}
+}
+
 // Also the turn from one CA to the other can be killed anywhere. Each call meets one fate, in turn, another one in each case.
 func TestKilledAtEveryCallOfATurnTheNextDeliveryFinishes(t *testing.T) {
 	fates := []fate{killBefore, killAfter, lostAnswer, failed}

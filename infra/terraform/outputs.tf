@@ -48,8 +48,9 @@ output "fleet" {
   # A fleet file leaves out what isn't set; Terraform says null there.
   value = jsonencode({
     certificates = [for c in var.certificates : merge(
-      { for k, v in c : k => v if v != null && !contains(["dns", "secret"], k) },
+      { for k, v in c : k => v if v != null && !contains(["dns", "secret", "fallback"], k) },
       c.dns == null ? {} : { dns = { for k, v in c.dns : k => v if v != null } },
+      c.fallback == null ? {} : { fallback = { for k, v in c.fallback : k => v if v != null } },
       c.secret == null ? {} : { secret = { for k, v in c.secret : k => v if v != null } },
     )]
   })

@@ -290,6 +290,7 @@ variable "certificates" {
     acme_directory       = optional(string)
     profile              = optional(string)
     preferred_chain      = optional(string)
+    fallback             = optional(object({ acme_directory = string, profile = optional(string), preferred_chain = optional(string) }))
     dns                  = optional(object({ provider = optional(string), zone_id = optional(string), role_arn = optional(string), external_id = optional(string) }))
     reuse_key            = optional(bool)
     secret               = optional(object({ kms_key_id = optional(string), replicas = optional(list(string)), tags = optional(map(string)) }))
@@ -323,5 +324,10 @@ variable "certificates" {
   validation {
     condition     = alltrue([for c in var.certificates : contains(["ec256", "ec384", "rsa2048", "rsa3072", "rsa4096"], c.key_type) if c.key_type != null])
     error_message = "certificates: key_type must be ec256, ec384, rsa2048, rsa3072 or rsa4096, and is not for: ${join(", ", [for c in var.certificates : c.name if c.key_type != null && !contains(["ec256", "ec384", "rsa2048", "rsa3072", "rsa4096"], coalesce(c.key_type, "-"))])}."
+  }
+
+  validation {
+    condition     = alltrue([for c in var.certificates : can(regex("^https://[^\\s/]+(/\\S*)?$", c.fallback.acme_directory)) if c.fallback != null])
+    error_message = "certificates: fallback.acme_directory must be the second CA's https:// directory URL, and is not for: ${join(", ", [for c in var.certificates : c.name if c.fallback != null && !can(regex("^https://[^\\s/]+(/\\S*)?$", c.fallback.acme_directory))])}."
   }
 }

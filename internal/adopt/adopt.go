@@ -164,6 +164,9 @@ func (t *take) look() (err error) {
 // certificate of another CA is as good until its end.
 func (t *take) origin() bundle.Origin {
 	o := bundle.Origin{Directory: t.IssuedBy, Profile: t.entry.Wanted.Profile}
+	if f := t.entry.Wanted.Fallback; f != nil && f.Directory == t.IssuedBy {
+		o.Profile = f.Profile
+	}
 	if o.Directory == "" {
 		o.Directory = t.entry.Wanted.Directory
 	}

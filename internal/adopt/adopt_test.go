@@ -52,6 +52,8 @@ func TestWhatIsTakenOver(t *testing.T) {
 	want := inventory.Wanted{Domains: []string{"www.example.com"}, KeyType: inventory.EC256, Directory: letsEncrypt}
 	rsa := want
 	rsa.KeyType = inventory.RSA2048
+	backed := want
+	backed.Profile, backed.Fallback = "classic", &inventory.Fallback{Directory: otherCA}
 	for name, test := range map[string]struct {
 		before func(w *world)
 		org    string
@@ -69,6 +71,7 @@ func TestWhatIsTakenOver(t *testing.T) {
 		"another key type, by force":       {before: func(w *world) { w.apply("www", rsa) }, req: adopt.Request{Force: true}, change: adopt.Adopted, says: "ordered anew from", orders: true},
 		"from another CA, as it turns out": {org: "Other", change: adopt.Added},
 		"from another CA, as one says":     {req: adopt.Request{IssuedBy: otherCA}, org: "Other", says: `acme_directory: wanted is "https://acme-v02`},
+		"from the second CA, as one says":  {before: func(w *world) { w.apply("www", backed) }, req: adopt.Request{IssuedBy: otherCA}, org: "Other", change: adopt.Adopted},
 		"expired":                          {ago: 91 * day, says: "expired at"},
 		"with a renewal that is due":       {ago: 70 * day, change: adopt.Added, says: "its renewal is due", orders: true},
 		"names that no fleet file has":     {names: []string{"localhost"}, says: "one label only"},

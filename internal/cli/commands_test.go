@@ -106,14 +106,20 @@ func spent(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(r.store.MoveBuckets(ctx, []budget.Write{{Key: key, New: b}}))
 }
 
-// paused writes down that the CA paused the account for names, and that a certificate waits for it.
+// paused writes down that the CA, or the one behind an @, paused the account for names, and that a certificate waits for it.
 func paused(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: paused CERTIFICATE NAME ...")
 	}
 	failed(ts, false, []string{args[0], string(reason.AccountPaused), "the CA paused this account for these names"})
-	for _, k := range budget.PauseKeys("ca.example", "0", args[1:]) {
-		ts.Check(roomsOf(ts).store.MoveBuckets(context.Background(), []budget.Write{{Key: k, New: budget.Paused()}}))
+	for _, arg := range args[1:] {
+		name, ca, other := strings.Cut(arg, "@")
+		if !other {
+			ca = "ca.example"
+		}
+		for _, k := range budget.PauseKeys(ca, "0", []string{name}) {
+			ts.Check(roomsOf(ts).store.MoveBuckets(context.Background(), []budget.Write{{Key: k, New: budget.Paused()}}))
+		}
 	}
 }
 

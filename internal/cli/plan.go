@@ -23,6 +23,8 @@ type planned struct {
 	Limit       string        `json:"limit,omitempty"`
 	LimitKey    string        `json:"limit_key,omitempty"`
 	Until       *time.Time    `json:"until"`
+	Directory   string        `json:"acme_directory"`     // of the CA that is, or would be, asked next
+	Fallback    string        `json:"fallback,omitempty"` // why that is the second CA
 }
 
 // Run decides what the next tick would, from the same input, and writes nothing.
@@ -46,7 +48,10 @@ func (p *planCmd) Run(r *run) error {
 		all = append(all, x)
 		message := x.Message
 		if o.Sends() {
-			message = "" // it only repeats the start
+			message = o.Fallback // the message only repeats the start
+			if message != "" {
+				message = "at the second CA, " + x.Directory + ": " + message
+			}
 		}
 		rows = append(rows, table.Row{x.Certificate, x.Reason, x.JobReason, moment(o.Start), message})
 	}
@@ -61,10 +66,12 @@ func (p *planCmd) Run(r *run) error {
 }
 
 func plannedOf(p plan.Plan, o *plan.Outcome) planned {
-	s := p.Record(*o).Status
+	c := p.Record(*o)
+	s := c.Status
 	x := planned{
 		Certificate: o.Certificate.Name, Reason: s.Reason, Message: s.Message, Start: optional(o.Start),
 		Limit: s.Limit, LimitKey: s.LimitKey, Until: optional(s.Due),
+		Directory: c.Ordered().Directory, Fallback: s.Fallback,
 	}
 	if o.Sends() {
 		x.JobReason = string(o.Job().Reason)

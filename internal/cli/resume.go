@@ -110,11 +110,18 @@ func waits(c inventory.Certificate, now time.Time) bool {
 }
 
 func marksOf(r *run, op *operator.Operator, c inventory.Certificate) (marks []budget.Key, err error) {
-	host, err := budget.CAHost(c.Wanted.Directory)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.Name, err)
+	directories := []string{c.Wanted.Directory}
+	if f := c.Wanted.Fallback; f != nil {
+		directories = append(directories, f.Directory)
 	}
-	keys := budget.PauseKeys(host, c.Shard, c.Wanted.Domains)
+	var keys []budget.Key
+	for _, d := range directories {
+		host, err := budget.CAHost(d)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		keys = append(keys, budget.PauseKeys(host, c.Shard, c.Wanted.Domains)...)
+	}
 	have, err := op.Store.Buckets(r, keys)
 	if err != nil {
 		return nil, fmt.Errorf("reading the budgets of %s: %w", c.Name, err)

@@ -34,7 +34,9 @@ type certificateStatus struct {
 	NotAfter    *time.Time    `json:"not_after"`
 	RenewAt     *time.Time    `json:"renew_at"`
 	KeyType     string        `json:"key_type"`
-	Unpause     string        `json:"unpause,omitempty"` // only where the certificate was asked for by name: its link is a bearer token
+	Directory   string        `json:"acme_directory"`     // of the CA that issued what is in use
+	Fallback    string        `json:"fallback,omitempty"` // why the next order, or the open issuance, is the second CA's
+	Unpause     string        `json:"unpause,omitempty"`  // only where the certificate was asked for by name: its link is a bearer token
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
 	Followups   []followup    `json:"followups,omitempty"`
@@ -95,9 +97,11 @@ func statusOf(c inventory.Certificate) certificateStatus {
 		Certificate: c.Name, Shard: c.Shard, Domains: c.Wanted.Domains, Enabled: c.Wanted.Enabled, Reason: c.Status.Reason, Message: c.Status.Message,
 		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(next(c)),
 		InProgress: c.Status.Issuance != "", KeyType: string(c.Wanted.KeyType), Followups: followupsOf(c),
+		Fallback: c.Status.Fallback,
 	}
 	if u := c.InUse; u != nil {
 		s.Serial, s.NotAfter, s.RenewAt, s.SecretARN, s.VersionID = u.Serial, optional(u.NotAfter), optional(u.RenewAt), u.SecretARN, u.VersionID
+		s.Directory = u.Directory
 	}
 	return s
 }
@@ -157,9 +161,17 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 		valid = span(c.InUse.NotAfter.Sub(now))
 	}
 	if c.Underway(now) {
-		return table.Row{c.Name, brief(c.Wanted.Domains), reason.InProgress, valid, moment(c.Status.Due), "being issued; if that dies, the next one goes on from then"}
+		return table.Row{c.Name, brief(c.Wanted.Domains), reason.InProgress, valid, moment(c.Status.Due), "being issued" + where(c) + "; if that dies, the next one goes on from then"}
 	}
 	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c)), outlook(c)}
+}
+
+// where says that the second CA issues it.
+func where(c inventory.Certificate) string {
+	if c.Status.Fallback == "" {
+		return ""
+	}
+	return " by the second CA (" + c.Status.Fallback + ")"
 }
 
 // state is the recorded reason.

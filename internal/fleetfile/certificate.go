@@ -45,6 +45,7 @@ func (r *reader) certificate(at place, n ast.Node) (Entry, bool) {
 	r.requireDirectory(at, there)
 	before := len(r.faults)
 	e.Wanted.Domains = r.finish(at, domains, e.Wanted.Profile)
+	r.second(at, n, &e.Wanted, min(domains.count, MaxNames))
 	if before == len(r.faults) && len(domains.names) == domains.count {
 		r.requested(at, n, there, &e.Wanted)
 	}
@@ -67,8 +68,9 @@ func (r *reader) fields(e *Entry, domains *domainList) map[string]field {
 		"key_type":             r.keyType(&w.KeyType),
 		"csr":                  r.csr(&w.CSR),
 		"acme_directory":       r.directory(&w.Directory),
-		"profile":              r.matching(&w.Profile, profilePattern, "a profile's name has letters, digits, '-', '_' and '.', at most 64 characters"),
-		"preferred_chain":      r.matching(&w.PreferredChain, chainPattern, "write the issuer's common name, at most 200 characters on one line"),
+		"profile":              r.profile(&w.Profile),
+		"preferred_chain":      r.chain(&w.PreferredChain),
+		"fallback":             r.fallback(&w.Fallback),
 		"dns":                  r.dns(&w.DNS),
 		"reuse_key":            r.boolean(&w.ReuseKey),
 		"secret":               r.secret(&w.Secret),

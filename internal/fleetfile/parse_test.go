@@ -21,6 +21,7 @@ var allFields = []Entry{
 		Wanted: inventory.Wanted{
 			Domains: []string{"*.app.example.com", "example.com", "www.example.com"}, KeyType: inventory.RSA4096,
 			Directory: "https://acme-staging-v02.api.letsencrypt.org/directory", Profile: "tlsserver", PreferredChain: "ISRG Root X2",
+			Fallback: &inventory.Fallback{Directory: "https://acme.zerossl.com/v2/DV90", Profile: "classic", PreferredChain: "USERTrust ECC Certification Authority"},
 			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z0123456789ABC", RoleARN: "arn:aws:iam::123456789012:role/dns/example.com", ExternalID: "customer-7"},
 			ReuseKey: true,
 			Secret: inventory.Secret{
@@ -36,7 +37,7 @@ var allFields = []Entry{
 		},
 	},
 	{
-		Name: "plain", Line: 27,
+		Name: "plain", Line: 31,
 		Wanted: inventory.Wanted{
 			Domains: []string{"xn--bcher-kva.example"}, KeyType: inventory.EC256, Directory: letsTest.Directory, Enabled: true,
 		},
@@ -119,6 +120,8 @@ func TestEveryFaultIsReportedOnce(t *testing.T) {
 		"misspelt":        "domain: [ok.example]",
 		"key type":        "domains: [ok.example], key_type: rsa1024",
 		"directory":       "domains: [ok.example], acme_directory: 'http://ca.example'",
+		"second CA":       "domains: [ok.example], fallback: {acme_directory: 'https://ca.example/2'}",
+		"no second CA":    "domains: [ok.example], fallback: {}",
 		"region":          "domains: [ok.example], secret: {replicas: [mars]}",
 		"tag":             "domains: [ok.example], secret: {tags: {serial: '1'}}",
 		"role":            "domains: [ok.example], dns: {role_arn: x}",
@@ -186,7 +189,8 @@ func anyEntry() *rapid.Generator[Entry] {
 			Name: rapid.StringMatching(`[a-z0-9][a-z0-9\-_.]{0,127}`).Draw(t, "name"),
 			Wanted: inventory.Wanted{
 				Domains: domains, KeyType: rapid.SampledFrom(inventory.KeyTypes()).Draw(t, "key type"), Directory: letsTest.Directory,
-				Profile: rapid.SampledFrom([]string{"", "classic", "shortlived"}).Draw(t, "profile"),
+				Profile:  rapid.SampledFrom([]string{"", "classic", "shortlived"}).Draw(t, "profile"),
+				Fallback: rapid.SampledFrom([]*inventory.Fallback{nil, {Directory: "https://b.example/"}, {Directory: "https://c.example:8443/d", Profile: "shortlived", PreferredChain: "R 1"}}).Draw(t, "second CA"),
 				Secret: inventory.Secret{
 					Replicas: rapid.SampledFrom([][]string{nil, {"eu-west-1"}, {"eu-west-1", "ap-southeast-5"}}).Draw(t, "replicas"),
 					Tags:     rapid.MapOfN(rapid.StringMatching(`[a-z ]{0,9}x`), rapid.StringMatching(`[\pL0-9 _.:/=+@-]{0,20}`), 0, 3).Draw(t, "tags"),

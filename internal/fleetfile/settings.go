@@ -35,6 +35,14 @@ func (r *reader) matching(to *string, form *regexp.Regexp, fix string) field {
 	}
 }
 
+func (r *reader) profile(to *string) field {
+	return r.matching(to, profilePattern, "a profile's name has letters, digits, '-', '_' and '.', at most 64 characters")
+}
+
+func (r *reader) chain(to *string) field {
+	return r.matching(to, chainPattern, "write the issuer's common name, at most 200 characters on one line")
+}
+
 func (r *reader) directory(to *string) field {
 	return func(at place, n ast.Node) {
 		s, ok := r.filled(at, n)

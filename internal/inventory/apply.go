@@ -42,7 +42,7 @@ func Apply(c Certificate, w Wanted, now time.Time) (Certificate, Change) {
 		c.Status.Asked = nil // switching off withdraws what was asked for
 	}
 	if c.Status.Issuance == "" {
-		c.Status.Failures, c.Status.NextAttempt, c.Status.Rehearse = 0, time.Time{}, false
+		c.Status.Failures, c.Status.NextAttempt, c.Status.Rehearse, c.Status.Fallback = 0, time.Time{}, false, ""
 	}
 	return c, change
 }

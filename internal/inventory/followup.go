@@ -159,7 +159,7 @@ func (c Certificate) FollowupAt() (at time.Time) {
 // Underway says whether an invocation of the worker holds c: then it is due when that one's lease ends, and for nothing else.
 func (c Certificate) Underway(now time.Time) bool {
 	due := c.Status.Due
-	return c.Status.Issuance != "" && due.After(now) && !due.Equal(c.Status.NextAttempt) && !due.Equal(c.FollowupAt())
+	return c.Status.Issuance != "" && due.After(now) && !due.Equal(c.Status.NextAttempt) && !due.Equal(c.FollowupAt()) && !due.Equal(c.TurnsAt())
 }
 
 // Owes says whether a follow-up can be done by a moment.

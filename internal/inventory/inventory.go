@@ -67,6 +67,7 @@ type Wanted struct {
 	Directory          string    `json:"acme_directory"` // never empty once applied
 	Profile            string    `json:"profile,omitempty"`
 	PreferredChain     string    `json:"preferred_chain,omitempty"`
+	Fallback           *Fallback `json:"fallback,omitempty"` // nil: there is no second CA
 	DNS                DNS       `json:"dns"`
 	ReuseKey           bool      `json:"reuse_key,omitempty"`
 	Secret             Secret    `json:"secret"`
@@ -118,6 +119,7 @@ type Status struct {
 	Warned      time.Time     `json:"warned"`       // when it was last said that it may end before its successor is there
 	Asked       *Asked        `json:"asked,omitempty"`
 	Rehearse    bool          `json:"rehearse,omitempty"` // the last attempt ended with a failed validation: the next one goes to the CA's staging directory first
+	Fallback    string        `json:"fallback,omitempty"` // why the next order, or the open issuance, is the second CA's; empty: it is the first one's
 	Unpause     string        `json:"unpause,omitempty"`  // the CA's words with its unpause link, a bearer token: for the operator's eyes only
 }
 
@@ -151,11 +153,11 @@ type Certificate struct {
 // SameNames says whether what is in use is for exactly the names that are wanted; both are sorted and distinct.
 func (u InUse) SameNames(w Wanted) bool { return slices.Equal(u.Domains, w.Domains) }
 
-// Changed says whether what is in use no longer is what is wanted. The old version stays in use until the new one is there.
+// Changed says whether what is in use no longer is what is wanted, of either CA. The old version stays in use until the new one is there.
 func (c Certificate) Changed() bool {
 	if c.InUse == nil {
 		return false
 	}
 	return !c.InUse.SameNames(c.Wanted) || c.Wanted.KeyType != c.InUse.KeyType ||
-		c.Wanted.Directory != c.InUse.Directory || c.Wanted.Profile != c.InUse.Profile || c.Wanted.CSRHash() != c.InUse.CSR
+		!c.InUse.by(c.Wanted) && (c.Wanted.Fallback == nil || !c.InUse.by(c.Wanted.AtFallback())) || c.Wanted.CSRHash() != c.InUse.CSR
 }

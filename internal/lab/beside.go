@@ -13,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/certpace/certpace/internal/lab/lambda"
+
+	"github.com/certpace/certpace/internal/lab/ca"
 )
 
 // BesideOptions describe another deployment.
@@ -52,6 +54,16 @@ func (c *Cloud) openDoor(context.Context) error {
 	c.CA, c.Directory = door, door.DirectoryURL()
 	c.closers = append(c.closers, func() error { door.Close(); return nil })
 	return nil
+}
+
+// SecondCA starts another CA in the cloud, until Close of the CA or of the cloud.
+func (c *Cloud) SecondCA() (*ca.CA, error) {
+	s, err := c.CA.Second(context.Background(), ca.Options{Resolver: c.DNS.Addr(), NonceReject: c.NonceReject, OrderReuse: c.OrderReuse, Log: c.transcript})
+	if err != nil {
+		return nil, fmt.Errorf("starting a second CA: %w", err)
+	}
+	c.closers = append(c.closers, func() error { s.Close(); return nil })
+	return s, nil
 }
 
 // Twin starts a second worker of the deployment, which reserved concurrency would not allow.

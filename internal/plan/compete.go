@@ -13,31 +13,28 @@ import (
 // no place unless it may be, and false is returned.
 func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	c := o.Certificate
-	earliest := d.earliest(c, o.need())
-	if o.Why == inventory.NeedFollowup { // it has its own time, and is never paid for
-		earliest = d.Now
+	p, ordered := d.choose(o)
+	if !d.free(o, ordered) {
+		return true
 	}
-	if c.Status.Issuance != "" || o.Why == inventory.NeedFollowup { // paid already, or it pays when it goes on
+	if !ordered { // paid already, or it pays when it goes on, or it is a follow-up, which has its own time and is never paid for
+		earliest := d.earliest(c, o.need())
+		if o.Why == inventory.NeedFollowup {
+			earliest = d.Now
+		}
 		at := moment(d.worker.next(earliest.UnixNano()))
 		d.assign(o, at, d.give(at))
 		return true
 	}
-	follows := false
-	if known := d.past(c).SetIssued; known.After(earliest) && d.kind(c, earliest) != budget.ARI {
-		earliest, follows = known, true
-	}
-	at, needs, blocked := d.first(c, earliest)
-	if follows && at.After(d.end) { // the plan that looks at it then must know how the first one ended
-		at, needs, blocked = d.first(c, earliest.Add(d.Tick+d.Pace.unseen()))
-	}
-	if fault := d.fault(needs); fault != nil {
-		d.unreadable(o, fault)
+	if p.fault != nil {
+		d.unreadable(o, p.fault)
 		return true
 	}
-	if pause := d.pause(needs); pause != nil {
-		o.Reason, o.Until, o.Blocked, o.Why = reason.AccountPaused, d.Now.Add(lookAgain), pause, inventory.NeedNone
+	if p.pause != nil {
+		o.Reason, o.Until, o.Blocked, o.Why = reason.AccountPaused, d.Now.Add(lookAgain), p.pause, inventory.NeedNone
 		return true
 	}
+	at := p.at
 	if !mayBeLate {
 		slack := c.Deadline().Sub(d.done(at))
 		if slack < d.Pace.unseen() && c.Deadline().After(d.latest) {
@@ -48,12 +45,12 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 		}
 		d.tight += max(0, d.Pace.unseen()-slack)
 	}
-	d.takeAll(c, needs, at)
+	d.takeAll(p.order, p.needs, at)
 	done := d.give(at)
 	switch {
-	case blocked != nil:
-		d.refuse(o, at, blocked)
-	case follows && at.After(d.end):
+	case p.blocked != nil:
+		d.refuse(o, at, p.blocked)
+	case p.follows && at.After(d.end):
 		o.Reason, o.Until, o.Why = reason.InProgress, ceil(at), inventory.NeedNone
 	default:
 		d.assign(o, at, done)
@@ -269,6 +266,7 @@ func offTheHour(t time.Time) time.Time {
 // hold keeps for the jobs that are on the queue what they will take.
 func (d *decider) hold(c *inventory.Certificate) {
 	if s := &c.Status; s.Reason == reason.Scheduled && s.Issuance == "" && !s.Start.Before(d.Now) {
+		c := asOrdered(c)
 		d.takeAll(c, d.needs(c, s.Start), s.Start)
 		d.worker.take(s.Start.UnixNano())
 	}

@@ -136,20 +136,33 @@ func astray(c inventory.Certificate) bool { return c.Wanted.Enabled && c.Status.
 // addCAs looks up what the plan must know of the CAs.
 func (p *Planner) addCAs(ctx context.Context, in *Input) error {
 	for i := range in.Certificates {
-		directory := in.Certificates[i].Wanted.Directory
-		if _, known := in.CAs[directory]; known {
-			continue
-		}
-		host, err := p.CAHost(directory)
-		if err != nil {
+		w := &in.Certificates[i].Wanted
+		if err := p.addCA(ctx, in, w.Directory); err != nil {
 			return err
 		}
-		limits, err := p.Table.Limits(ctx, directory)
-		if err != nil {
-			return fmt.Errorf("reading the limits of %s: %w", host, err)
+		if w.Fallback == nil {
+			continue
 		}
-		in.CAs[directory] = CA{Host: host, Limits: limits}
+		if err := p.addCA(ctx, in, w.Fallback.Directory); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (p *Planner) addCA(ctx context.Context, in *Input, directory string) error {
+	if _, known := in.CAs[directory]; known {
+		return nil
+	}
+	host, err := p.CAHost(directory)
+	if err != nil {
+		return err
+	}
+	limits, err := p.Table.Limits(ctx, directory)
+	if err != nil {
+		return fmt.Errorf("reading the limits of %s: %w", host, err)
+	}
+	in.CAs[directory] = CA{Host: host, Limits: limits}
 	return nil
 }
 
@@ -157,12 +170,21 @@ func (p *Planner) addCAs(ctx context.Context, in *Input) error {
 // were adopted, and those that the CA will soon have forgotten, unless another certificate of the same names was issued since.
 func (p *Planner) addSets(ctx context.Context, in *Input) error {
 	asked := map[string][]string{}
-	for i := range in.Certificates {
-		c := &in.Certificates[i]
+	ask := func(c *inventory.Certificate) {
 		u := c.InUse
-		if c.Wanted.Enabled && (u == nil || c.Changed() || !u.Ours() || u.NotBefore.Add(budget.SetMemory-time.Hour).Before(in.Now.Add(in.Tick))) {
+		if u == nil || u.Directory != c.Wanted.Directory || c.Changed() || !u.Ours() || u.NotBefore.Add(budget.SetMemory-time.Hour).Before(in.Now.Add(in.Tick)) {
 			host := in.CAs[c.Wanted.Directory].Host
 			asked[host] = append(asked[host], in.setHash(c))
+		}
+	}
+	for i := range in.Certificates {
+		c := &in.Certificates[i]
+		if !c.Wanted.Enabled {
+			continue
+		}
+		ask(c)
+		if !c.LastCall().IsZero() {
+			ask(atFallback(c))
 		}
 	}
 	for host, hashes := range asked {

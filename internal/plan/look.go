@@ -20,17 +20,21 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 	case s.Reason == reason.Scheduled && s.Due.After(d.Now):
 		return Outcome{Certificate: c, Until: s.Due} // its job is on the queue, or taken; only if nobody is through with it in time it is sent again
 	case c.Underway(d.Now):
-		return Outcome{Certificate: c, Reason: reason.InProgress, Until: s.Due}
+		return Outcome{Certificate: c, Reason: reason.InProgress, Until: s.Due, Fallback: s.Fallback}
 	case c.Owes(d.end):
 		return Outcome{Certificate: c, Why: inventory.NeedFollowup}
 	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end.Add(d.ahead())):
 		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
-	case s.NextAttempt.After(d.end):
-		return Outcome{Certificate: c, Until: s.NextAttempt}
+	case s.NextAttempt.After(d.end) && !d.turns(c):
+		return Outcome{Certificate: c, Until: d.lookedAt(c)}
 	case unplaced(c, need) && c.InUse.RenewAt.After(d.Now):
 		return Outcome{Certificate: c, Place: &Place{}}
 	}
-	if earliest := d.earliest(c, need); earliest.After(d.end) {
+	earliest := d.earliest(c, need)
+	if d.turns(c) {
+		earliest = latest(d.Now, need.At)
+	}
+	if earliest.After(d.end) {
 		return Outcome{Certificate: c, Reason: reason.NotDue, Until: earliest}
 	}
 	return Outcome{Certificate: c, Why: purpose(need)}

@@ -47,17 +47,28 @@ func (in *Input) keys() []budget.Key {
 	d := &decider{Input: *in, end: in.Now.Add(in.Tick)}
 	for i := range in.Certificates {
 		c := &in.Certificates[i]
-		ca, ok := in.CAs[c.Wanted.Directory]
-		if !ok || !d.mayOrder(c) {
+		if !d.mayOrder(c) {
 			continue
 		}
-		kind, known := budget.Renewed(in.past(c), in.Now, in.Now, in.Now)
-		if kind == budget.ARI {
-			kind = budget.SameSet // the window may close before the worker has room
+		all = append(all, in.most(c)...)
+		if !c.LastCall().IsZero() {
+			all = append(all, in.most(atFallback(c))...)
 		}
-		all = append(all, budget.Needs(ca.Limits, in.order(c, ca, kind, known))...)
 	}
 	return budget.Keys(all)
+}
+
+// most is everything that c's order may meet.
+func (in *Input) most(c *inventory.Certificate) []budget.Need {
+	ca, ok := in.CAs[c.Wanted.Directory]
+	if !ok {
+		return nil
+	}
+	kind, known := budget.Renewed(in.past(c), in.Now, in.Now, in.Now)
+	if kind == budget.ARI {
+		kind = budget.SameSet // the window may close before the worker has room
+	}
+	return budget.Needs(ca.Limits, in.order(c, ca, kind, known))
 }
 
 // mayOrder says whether an order for c can be planned for this tick, or stand in the way of one.

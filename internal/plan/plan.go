@@ -81,9 +81,11 @@ type Outcome struct {
 	Until       time.Time              // when the certificate is looked at again, zero for never; where there is a job, when the worker is through with it
 	Start       time.Time              // of the job, in whole seconds; zero where there is none
 	Why         inventory.Why          // what the job is for
+	Fallback    string                 // why the order is, or is to be, the second CA's; empty: it is the first one's
 	Blocked     *budget.Need           // what keeps it waiting, for reason budget and account-paused
 	Fault       error                  // why Blocked can't be understood
 	Place       *Place                 // its place in the calendar, where that changes
+	freed       bool                   // the recorded next attempt holds nothing up: it was another CA's
 	Endangered  bool                   // the certificate in use may end before its successor is there
 }
 

@@ -28,7 +28,11 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	switch {
 	case o.Sends():
 		j = o.Job()
-		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start), p.Now, "", ""
+		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start)+o.elsewhere(), p.Now, "", ""
+		s.Fallback = o.Fallback
+		if o.freed {
+			s.NextAttempt = time.Time{}
+		}
 		s.Job, s.Start, s.Due = j.ID, o.Start, latest(o.Start.Add(grace*p.Tick), o.Until.Add(p.Tick))
 	case o.Reason == "", o.Place != nil && s.Reason == reason.NotDue: // what is recorded says more, such as how the last attempt ended
 		s.Due = o.Until
@@ -46,8 +50,14 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 
 // wait records a reason and when to look again.
 func (p Plan) wait(s *inventory.Status, o *Outcome) {
-	s.Reason, s.Message, s.At, s.Due = o.Reason, o.message(), p.Now, o.Until
+	s.Reason, s.Message, s.At, s.Due = o.Reason, o.message()+o.elsewhere(), p.Now, o.Until
 	s.Limit, s.LimitKey, s.Job = "", "", ""
+	if s.Fallback = ""; untried(o.Reason) { // else who looks at it next chooses anew
+		s.Fallback = o.Fallback
+	}
+	if o.freed {
+		s.NextAttempt = time.Time{}
+	}
 	if b := o.Blocked; b != nil {
 		s.Limit, s.LimitKey, s.NextAttempt = string(b.Key.Limit), b.Key.Subject, o.Until
 	}

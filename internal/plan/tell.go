@@ -16,6 +16,11 @@ func (p *Planner) tell(ctx context.Context, made Plan) {
 	for _, f := range made.Forecasts {
 		p.Log.Warn("demand that can't be met in time", "limit", f.Key.Limit, "key", f.Key.Subject, "late", f.Late, "advice", f.Advice())
 	}
+	for i := range made.Outcomes {
+		if o := &made.Outcomes[i]; o.atFallback() {
+			p.Log.Warn("the order goes to the second CA", "certificate", o.Certificate.Name, "directory", o.Certificate.Wanted.Fallback.Directory, "why", o.Fallback)
+		}
+	}
 	events := made.events()
 	if len(events) == 0 {
 		return

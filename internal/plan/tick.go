@@ -43,6 +43,7 @@ type Summary struct {
 	Asked      int                   `json:"asked"`      // questions about suggested windows
 	Moved      int                   `json:"moved"`      // windows that the CA has moved
 	Endangered int                   `json:"endangered"` // certificates that may end before their successor is there
+	Fallback   int                   `json:"fallback"`   // jobs for orders at a second CA
 }
 
 // Tick asks, gathers, decides, records and sends. A crash between any two of these loses nothing and doubles nothing: what was
@@ -118,6 +119,9 @@ func (p Plan) summary() Summary {
 		s.Outcomes[o.Shown()]++
 		if o.Endangered {
 			s.Endangered++
+		}
+		if o.atFallback() {
+			s.Fallback++
 		}
 	}
 	return s

@@ -25,7 +25,7 @@ func (d *decider) turn(c *inventory.Certificate) turn {
 	t := turn{at: u.RenewAt, interval: u.RenewalInterval()}
 	t.latest = u.NotBefore.Add(t.interval + u.NotAfter.Sub(u.NotBefore)/10)
 	early := t.at.Add(remembered - t.interval)
-	if t.interval <= remembered || u.Usable(u.Window) || early.Before(d.Now) || !t.at.After(u.NotBefore.Add(remembered)) || !d.domainsLimited(c) {
+	if t.interval <= remembered || u.Usable(u.Window) || u.Directory != c.Wanted.Directory || early.Before(d.Now) || !t.at.After(u.NotBefore.Add(remembered)) || !d.domainsLimited(c) {
 		return t
 	}
 	return turn{at: early, latest: u.NotBefore.Add(remembered + 24*time.Hour), interval: remembered}

@@ -71,3 +71,12 @@ func Messages() []Reason { return slices.Clone(messages) }
 func Known(r Reason) bool {
 	return slices.Contains(planning, r) || slices.Contains(failing, r) || slices.Contains(messages, r)
 }
+
+// ByCA says whether a failure is the CA's own doing, so that another CA may well issue what this one didn't.
+func (r Reason) ByCA() bool {
+	switch r {
+	case CAUnavailable, CARefused, RateLimited, AccountPaused:
+		return true
+	}
+	return false
+}

@@ -46,3 +46,12 @@ func TestListsAreCopies(t *testing.T) {
 		t.Error("a caller changed the vocabulary")
 	}
 }
+
+func TestByCA(t *testing.T) {
+	byCA := map[reason.Reason]bool{reason.CAUnavailable: true, reason.CARefused: true, reason.RateLimited: true, reason.AccountPaused: true}
+	for _, r := range append(reason.Failing(), reason.Planning()...) {
+		if r.ByCA() != byCA[r] {
+			t.Errorf("%s: %t", r, r.ByCA())
+		}
+	}
+}

@@ -85,12 +85,12 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 	r.log.Info("nothing to do", "reason", a.Reason, "message", a.Message)
 	c := r.cert
 	if a.Reason != reason.Backoff {
-		c.Status.Reason, c.Status.Message, c.Status.At = a.Reason, a.Message, r.Now()
+		c.Status.Reason, c.Status.Message, c.Status.At, c.Status.Fallback = a.Reason, a.Message, r.Now(), ""
 	}
 	if due := c.Status.Due; a.Reason != reason.NotDue || due.IsZero() || due.After(a.Until) { // the planner may have to look before, to place it in the calendar
 		c.Status.Due = a.Until
 	}
-	c = dueForFollowups(c)
+	c = dueForFollowups(dueToTurn(c))
 	c.Status.Job = ""
 	if a.Reason == reason.RecentlyIssued {
 		c.Status.Asked = r.job.wish()
@@ -102,23 +102,27 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 	return Result{Done: true, Reason: a.Reason}
 }
 
-// claim takes the issuance of what is wanted. Where another one is open for the certificate, for names that nobody wants any more,
-// that is given up first.
-func (r *run) claim(ctx context.Context) error {
-	host, err := r.CAHost(r.cert.Wanted.Directory)
+// claim takes the issuance of what is to be ordered. Where another one is open for the certificate, for names that nobody wants any more or at a CA that
+// is no longer asked, that is finished or given up first; finished says that nothing else is left to do.
+func (r *run) claim(ctx context.Context) (finished bool, err error) {
+	want := r.cert.Ordered()
+	host, err := r.CAHost(want.Directory)
 	if err != nil {
-		return Fail(Never, reason.Configuration, err)
+		return false, Fail(Never, reason.Configuration, err)
 	}
-	key := ClaimKey(r.Shard, host, r.cert.Wanted)
+	key := ClaimKey(r.Shard, host, want)
 	if open := r.cert.Status.Issuance; open != "" && (open != key || !r.cert.Wanted.Enabled) {
-		if err := r.abandon(ctx, open); err != nil {
-			return err
+		if err := r.take(ctx, open); err != nil {
+			return false, err
+		}
+		if finished, err := r.leave(); finished || err != nil {
+			return finished, err
 		}
 		if a := Admit(r.cert, r.job, r.Now()); !a.Do {
-			return &declinedError{a}
+			return false, &declinedError{a}
 		}
 	}
-	return r.take(ctx, key)
+	return false, r.take(ctx, key)
 }
 
 func (r *run) take(ctx context.Context, key string) error {
@@ -132,16 +136,6 @@ func (r *run) take(ctx context.Context, key string) error {
 	r.log = r.log.With("issuance", i.ID)
 	r.log.Info("claimed", "fence", i.Fence, "attempt", i.Attempt, "order", i.OrderURL)
 	return nil
-}
-
-// abandon ends an issuance that nobody wants any more: its values leave the DNS, its key leaves the vault. Its order, if there is
-// one, is never finalized.
-func (r *run) abandon(ctx context.Context, key string) error {
-	if err := r.take(ctx, key); err != nil {
-		return err
-	}
-	r.log.Info("giving up an issuance that is no longer wanted", "names", r.iss.Wanted.Domains)
-	return r.end()
 }
 
 // declinedError carries an admission that was refused after all.

@@ -27,14 +27,15 @@ func (r *run) finish() error {
 		return err
 	}
 	owed := r.deliver()
-	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter), u.RenewAt)
+	by := r.because()
+	done := event.Issued(r.subject(u), string(r.iss.Job.Reason), "serial "+u.Serial+", until "+stamp(u.NotAfter)+by, u.RenewAt)
 	if err := r.Bus.Publish(r.work, done); err != nil {
 		r.log.Warn("telling the bus", "cause", err.Error())
 	}
 	return r.fresh(r.work, func() error {
 		c := r.cert
 		c.InUse = u
-		c.Status = inventory.Status{Reason: reason.NotDue, Message: "issued", At: r.Now()}
+		c.Status = inventory.Status{Reason: reason.NotDue, Message: "issued" + by, At: r.Now()}
 		if c.Wanted.Enabled {
 			c.Status.Due = r.Now() // the planner gives its renewal a place in the calendar
 		}
@@ -230,7 +231,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 		c.InUse = r.iss.Result
 	}
 	s := o.status
-	s.Issuance, s.Asked = c.Status.Issuance, c.Status.Asked
+	s.Issuance, s.Asked, s.Fallback = c.Status.Issuance, c.Status.Asked, c.Status.Fallback
 	s.Rehearse = s.Reason == reason.ValidationFailed || c.Status.Rehearse && !r.iss.Rehearsed
 	if s.Reason == reason.AccountPaused && s.Unpause == "" { // it says how to end the pause, and the CA isn't asked again meanwhile
 		s.Unpause = c.Status.Unpause
@@ -239,7 +240,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 		s.Asked = r.job.wish()
 	}
 	c.Status = s
-	return dueForFollowups(c)
+	return dueForFollowups(dueToTurn(c))
 }
 
 // tell puts what failed on the bus; a job that merely goes on later, or waits for another, is no news.

@@ -53,7 +53,7 @@ func (r *run) open() (CA, error) {
 // one again that has little time left. The new one is paid for like any other: the CA gives nothing back.
 func (r *run) obtain(ca CA) (Order, error) {
 	order, err := r.pursue(ca)
-	if !gone(err) {
+	if !gone(err) || r.leaving {
 		return order, err
 	}
 	if a := Admit(r.cert, r.job, r.Now()); !a.Do { // what the order was for has been answered otherwise, as where the table is a backup's

@@ -43,7 +43,11 @@ func (w *world) clean(t *testing.T, name string) {
 	if _, err := w.vault.current[name].Bundle.Encode(); err != nil {
 		t.Fatal(err)
 	}
-	if at := w.setIssued(t, c.InUse.Domains...); !at.Equal(c.InUse.NotBefore) {
+	ca, err := budget.CAHost(c.InUse.Directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := w.setIssued(t, ca, c.InUse.Domains...); !at.Equal(c.InUse.NotBefore) {
 		t.Errorf("the set is remembered as of %s, want %s", at, c.InUse.NotBefore)
 	}
 	w.leftOver(t)

@@ -13,11 +13,11 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// setIssued is when the table knows a set of names to have been issued.
-func (w *world) setIssued(t *testing.T, names ...string) time.Time {
+// setIssued is when the table knows a CA to have issued a set of names.
+func (w *world) setIssued(t *testing.T, ca string, names ...string) time.Time {
 	t.Helper()
 	h := budget.SetHash(names)
-	issued, err := w.table.SetsIssued(context.Background(), "ca.example", []string{h})
+	issued, err := w.table.SetsIssued(context.Background(), ca, []string{h})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -204,6 +204,7 @@ type run struct {
 	listed    bool          // and it showed them
 	finalized crypto.Signer // the key with which this invocation finalized the order
 	promoted  *Stored       // what this invocation made current
+	leaving   bool          // it is only finished at this CA, where no other order is made
 	log       *slog.Logger
 
 	undelivered reason.Reason // why the new certificate couldn't be brought to all places
@@ -227,10 +228,7 @@ func (r *run) one(ctx context.Context) Result {
 		return res.and(r.declined(r.work, a))
 	}
 	r.onCompromise()
-	err := r.claim(r.work)
-	if err == nil {
-		err = r.issue()
-	}
+	err := r.carryOut()
 	done := r.settle(ctx, err)
 	if err == nil && r.undelivered != "" {
 		done.Failed, done.Reason = true, r.undelivered
@@ -239,6 +237,21 @@ func (r *run) one(ctx context.Context) Result {
 		return r.attend(ctx, res.and(done))
 	}
 	return res.and(done)
+}
+
+// carryOut claims the issuance and carries it through.
+func (r *run) carryOut() error {
+	if finished, err := r.claim(r.work); finished || err != nil {
+		return err
+	}
+	if !r.atFallback() {
+		return r.issue()
+	}
+	r.log.Warn("ordering at the second CA", "directory", r.iss.Wanted.Directory, "why", r.cert.Status.Fallback)
+	if err := r.issue(); err != nil {
+		return fmt.Errorf("at the second CA, %s: %w", r.iss.Wanted.Directory, err)
+	}
+	return nil
 }
 
 // and is what an issuance came to, with what failed beside it.

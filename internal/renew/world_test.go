@@ -30,6 +30,7 @@ import (
 const (
 	directory        = "https://ca.example/dir"
 	stagingDirectory = "https://staging.example/dir"
+	otherDirectory   = "https://other.example/dir"
 )
 
 var epoch = time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
@@ -58,6 +59,7 @@ type world struct {
 	table     *memory.Store
 	ca        *ca
 	stagingCA *ca // where ca's issuances are rehearsed
+	otherCA   *ca // the second one
 	zone      map[renew.Record]bool
 	vault     *vault
 	keys      map[string]crypto.Signer
@@ -85,8 +87,9 @@ func newWorld(t testing.TB) *world {
 		}
 		return memory.Pass
 	}
-	w.ca, w.stagingCA = newCA(t, w), newCA(t, w)
+	w.ca, w.stagingCA, w.otherCA = newCA(t, w), newCA(t, w), newCA(t, w)
 	w.stagingCA.host, w.stagingCA.prefix = "staging.example", "staging "
+	w.otherCA.host, w.otherCA.prefix, w.otherCA.serials = "other.example", "other ", 500
 	w.vault = &vault{world: w, current: map[string]renew.Stored{}, staged: map[string]renew.Stored{}, previous: map[string]renew.Stored{}}
 	return w
 }
@@ -216,8 +219,11 @@ func scheduled(name string) renew.Job {
 
 func (w *world) OpenAccount(ctx context.Context, _, at string, allow func(context.Context) error) (renew.CA, error) {
 	c := w.ca
-	if at == stagingDirectory {
+	switch at {
+	case stagingDirectory:
 		c = w.stagingCA
+	case otherDirectory:
+		c = w.otherCA
 	}
 	w.acting.Lock()
 	registered := c.registered
@@ -396,6 +402,7 @@ type ca struct {
 	registered bool
 	orders     []*order
 	finalized  int
+	serials    int64 // that are its own begin behind this one
 	replaced   map[string]bool
 	swap       crypto.PublicKey // for which it signs instead; nil for what is asked for
 	revoked    []string         // serial and CRL reason
@@ -427,7 +434,7 @@ func newCA(t testing.TB, w *world) *ca {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &ca{world: w, host: "ca.example", identities: []string{"ca.example"}, root: root, key: key, replaced: map[string]bool{}}
+	return &ca{world: w, host: "ca.example", identities: []string{"ca.example"}, serials: 100, root: root, key: key, replaced: map[string]bool{}}
 }
 
 func (c *ca) do(name string, act func() error) error { return c.world.do(c.prefix+name, act) }
@@ -592,7 +599,7 @@ func (c *ca) sign(req *x509.CertificateRequest) []byte {
 		req.PublicKey = c.swap
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(int64(100 + c.finalized)), DNSNames: req.DNSNames, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(90 * 24 * time.Hour),
+		SerialNumber: big.NewInt(c.serials + int64(c.finalized)), DNSNames: req.DNSNames, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(90 * 24 * time.Hour),
 	}, c.root, req.PublicKey, c.key)
 	if err != nil {
 		panic(err)

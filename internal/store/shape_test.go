@@ -104,7 +104,7 @@ func TestWhatTheConsoleShows(t *testing.T) {
 		want := map[string]string{
 			"due_pk": r.Shard + "#certificate", "due_at": millis(c.Status.Due), "name": "www", "shard": r.Shard, "rev": "1", "wanted": "M", "in_use": "M", "booked": "M", "followups": "L",
 			"due": stamp(c.Status.Due), "job": "j1", "start": stamp(r.Now), "failures": "2", "reason": "budget", "message": "wartet · 待つ",
-			"limit": "new-orders-per-account", "limit_key": "0", "at": stamp(r.Now), "next_attempt": stamp(r.Now.Add(time.Hour)), "asked": "M", "rehearse": "true",
+			"limit": "new-orders-per-account", "limit_key": "0", "at": stamp(r.Now), "next_attempt": stamp(r.Now.Add(time.Hour)), "asked": "M", "rehearse": "true", "fallback": c.Status.Fallback,
 		}
 		r.shows(r.Shard+"#certificate#www", want)
 		c.Status.Due = time.Time{}

@@ -127,6 +127,7 @@ run "the_fleet_says_what_was_given_and_nothing_else" {
         domains              = ["*.b.example.com", "b.example.com"]
         key_type             = "rsa2048"
         profile              = "tlsserver"
+        fallback             = { acme_directory = "https://acme.example.net/directory", preferred_chain = "Root Y" }
         reuse_key            = false
         enabled              = true
         revoke_on_compromise = true
@@ -145,6 +146,7 @@ run "the_fleet_says_what_was_given_and_nothing_else" {
         domains              = ["*.b.example.com", "b.example.com"]
         key_type             = "rsa2048"
         profile              = "tlsserver"
+        fallback             = { acme_directory = "https://acme.example.net/directory", preferred_chain = "Root Y" }
         reuse_key            = false
         enabled              = true
         revoke_on_compromise = true

@@ -108,6 +108,17 @@ run "a_wildcard_is_the_first_label_alone" {
   expect_failures = [var.certificates]
 }
 
+run "a_second_ca_is_reached_by_https" {
+  command = plan
+  variables {
+    certificates = [
+      { name = "a", domains = ["a.example.com"], fallback = { acme_directory = "https://acme.example.net/directory", profile = "classic" } },
+      { name = "b", domains = ["b.example.com"], fallback = { acme_directory = "http://acme.example.net/directory" } },
+    ]
+  }
+  expect_failures = [var.certificates]
+}
+
 run "a_key_type_is_one_of_five" {
   command = plan
   variables {

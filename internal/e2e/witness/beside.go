@@ -7,6 +7,7 @@ import (
 
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/lab"
+	"github.com/certpace/certpace/internal/lab/ca"
 	"github.com/certpace/certpace/internal/lab/emulator"
 	"github.com/certpace/certpace/internal/store"
 )
@@ -42,6 +43,13 @@ func (w *World) Beside(ctx context.Context, name string, o lab.BesideOptions) (*
 	defer w.mu.Unlock()
 	w.neighbours = append(w.neighbours, n)
 	return n, nil
+}
+
+// At is the same deployment as a CA sees it that isn't its first one.
+func (w *World) At(second *ca.CA) *World {
+	cloud := *w.Cloud
+	cloud.CA, cloud.Directory = second, second.DirectoryURL()
+	return &World{Cloud: &cloud, Table: w.Table}
 }
 
 // End holds that none of its keys was printed, and ends it, once.

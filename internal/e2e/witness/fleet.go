@@ -21,11 +21,18 @@ type Entry struct {
 	KeyType string   `json:"key_type,omitempty"`
 	CSR     string   `json:"csr,omitempty"`
 	ACM     []Import `json:"acm,omitempty"`
+
+	Fallback *Fallback `json:"fallback,omitempty"`
 }
 
 // Import is where in ACM a certificate is imported.
 type Import struct {
 	ARN string `json:"arn"`
+}
+
+// Fallback is the second CA of one.
+type Fallback struct {
+	Directory string `json:"acme_directory"`
 }
 
 // Fleet writes a fleet file.
@@ -83,6 +90,8 @@ type Status struct {
 	NotAfter    *time.Time    `json:"not_after"`
 	RenewAt     *time.Time    `json:"renew_at"`
 	KeyType     string        `json:"key_type"`
+	Directory   string        `json:"acme_directory"`
+	Fallback    string        `json:"fallback"`
 	Unpause     string        `json:"unpause"`
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
@@ -117,6 +126,8 @@ type Planned struct {
 	Limit       string        `json:"limit"`
 	LimitKey    string        `json:"limit_key"`
 	Until       *time.Time    `json:"until"`
+	Directory   string        `json:"acme_directory"`
+	Fallback    string        `json:"fallback"`
 }
 
 // DryRun is what certpace plan prints, by certificate.

@@ -18,14 +18,17 @@ const (
 	issuanceItems    = "0#issuance#"
 	certificateItems = "0#certificate#"
 
-	attrKey      = "pk"
-	attrOwner    = "owner"
-	attrUntil    = "until"
-	attrIssuance = "issuance"
-	attrDue      = "due"
-	attrDueAt    = "due_at" // Unix milliseconds
-	attrNext     = "next_attempt"
-	attrIssuedAt = "in_use.issued_at"
+	attrKey       = "pk"
+	attrOwner     = "owner"
+	attrUntil     = "until"
+	attrIssuance  = "issuance"
+	attrDue       = "due"
+	attrDueAt     = "due_at" // Unix milliseconds
+	attrNext      = "next_attempt"
+	attrIssuedAt  = "in_use.issued_at"
+	attrNotBefore = "in_use.not_before"
+	attrNotAfter  = "in_use.not_after"
+	attrRenewAt   = "in_use.renew_at"
 )
 
 type item = map[string]types.AttributeValue
@@ -124,6 +127,17 @@ func (w *World) AgeIssue(t testing.TB, name string) {
 	t.Helper()
 	now := time.Now()
 	w.set(t, w.certificateItem(t, name), item{attrIssuedAt: moment(now.Add(-48 * time.Hour)), attrDue: moment(now), attrDueAt: milliseconds(now)})
+}
+
+// AgeCertificate makes a certificate as old, for the table alone, as it must be to have so much of its life left, and due now.
+func (w *World) AgeCertificate(t testing.TB, name string, left time.Duration) {
+	t.Helper()
+	now, c := time.Now(), w.entry(t, name)
+	began := now.Add(left).Add(-c.InUse.NotAfter.Sub(c.InUse.NotBefore))
+	w.set(t, w.certificateItem(t, name), item{
+		attrNotBefore: moment(began), attrIssuedAt: moment(began), attrNotAfter: moment(now.Add(left)), attrRenewAt: moment(now),
+		attrDue: moment(now), attrDueAt: milliseconds(now),
+	})
 }
 
 func (w *World) certificateItem(t testing.TB, name string) item {

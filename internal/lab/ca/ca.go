@@ -54,6 +54,20 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 	return c, nil
 }
 
+// Second makes another CA altogether, until Close or the end of ctx: with issuers, accounts and orders of its own. Only its endpoint's TLS is vouched for
+// by the same root, so that one bundle is enough for both.
+func (c *CA) Second(ctx context.Context, options Options) (*CA, error) {
+	o, err := options.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &CA{pebble: newPebble(o), leaf: c.leaf, rootPEM: c.rootPEM, now: o.Now, log: o.Log, reuse: o.OrderReuse}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // Door opens another way in to the same CA, until Close or the end of ctx: an address with an edge, hooks and a record of its own, so that one
 // client can be watched while others are busy, and with or without OrderReuse, as in Options. Closing the CA leaves it open.
 func (c *CA) Door(ctx context.Context, orderReuse bool) (*CA, error) {

@@ -58,7 +58,7 @@ func (s Slot) open(c renew.Claim) renew.Issuance {
 	return Copy(renew.Issuance{
 		Key: c.Key, ID: issuanceID(c.Key, c.Certificate.Name, fence), Shard: c.Certificate.Shard, Certificate: c.Certificate.Name,
 		Owner: c.Owner, Fence: fence, Until: c.Until, Rev: 1,
-		Job: c.Job, Wanted: c.Certificate.Wanted, Opened: c.Now,
+		Job: c.Job, Wanted: c.Certificate.Ordered(), Opened: c.Now,
 	})
 }
 

@@ -16,12 +16,25 @@ var claims = []scenario{
 		}
 		w.same("the issuance", i, renew.Issuance{
 			Key: "k", ID: i.ID, Shard: w.Shard, Certificate: "www", Owner: "me", Fence: i.Fence, Until: w.Now.Add(10 * time.Minute), Rev: 1,
-			Job: w.claimOf(c, "", "", w.Now).Job, Wanted: c.Wanted, Opened: w.Now,
+			Job: w.claimOf(c, "", "", w.Now).Job, Wanted: c.Ordered(), Opened: w.Now,
 		})
 		c.Status.Issuance, c.Status.Due, c.Rev = "k", i.Until, 2
 		w.same("the certificate", cert, c)
 		w.same("the certificate as stored", w.load("www"), c)
 		eventually(w, "open issuances", []renew.Issuance{i}, func() []renew.Issuance { return collect(w, w.Store.EachIssuance(w.ctx())) })
+	}},
+	{"it is for the CA that the plan has chosen, whichever that is later", func(w world) {
+		c := w.stored("www")
+		i, cert := w.claim(w.claimOf(c, "k", "me", w.Now))
+		want := c.Wanted.AtFallback()
+		w.same("what is ordered of the second CA", i.Wanted, want)
+		w.same("what is wanted stays", w.load("www").Wanted, c.Wanted)
+		cert.Status.Fallback = ""
+		cert = w.save(cert)
+		i, cert = w.claim(w.claimOf(cert, "k", "you", i.Until))
+		w.same("what is ordered, once it was begun", i.Wanted, want)
+		first, _ := w.claim(w.claimOf(cert, "k2", "you", i.Until))
+		w.same("what is ordered of the first CA", first.Wanted, c.Wanted)
 	}},
 	{"while its lease lasts nobody else gets it", func(w world) {
 		i, cert := w.claim(w.claimOf(w.stored("www"), "k", "me", w.Now))
@@ -102,7 +115,7 @@ var claims = []scenario{
 		fresh, _ := w.claim(c)
 		w.same("the issuance", fresh, renew.Issuance{
 			Key: "k", ID: fresh.ID, Shard: w.Shard, Certificate: "two", Owner: "you", Fence: i.Fence + 1, Until: c.Until, Rev: 1,
-			Job: c.Job, Wanted: two.Wanted, Opened: c.Now, Records: i.Records,
+			Job: c.Job, Wanted: two.Ordered(), Opened: c.Now, Records: i.Records,
 			Orphans: append(i.Orphans, renew.Orphan{Certificate: "one", ID: i.ID}),
 		})
 		if fresh.ID == i.ID {

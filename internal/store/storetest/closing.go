@@ -28,7 +28,7 @@ var closing = []scenario{
 		fresh, _ := w.claim(c)
 		w.same("the issuance", fresh, renew.Issuance{
 			Key: "k", ID: fresh.ID, Shard: w.Shard, Certificate: "two", Owner: "you", Fence: i.Fence + 1, Until: c.Until, Rev: 1,
-			Job: c.Job, Wanted: two.Wanted, Opened: c.Now,
+			Job: c.Job, Wanted: two.Ordered(), Opened: c.Now,
 		})
 		if fresh.ID == i.ID {
 			w.Error("the new one has the old one's id")

@@ -23,6 +23,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 		Name: name, Shard: shard,
 		Wanted: inventory.Wanted{
 			Domains: domains, KeyType: inventory.EC256, CSR: "csr", Directory: "https://ca.example/directory", Profile: "classic", PreferredChain: "Root X1",
+			Fallback: &inventory.Fallback{Directory: "https://other.example/directory", Profile: "short", PreferredChain: "Root Y1"},
 			DNS:      inventory.DNS{Provider: "route53", ZoneID: "Z1", RoleARN: "arn:aws:iam::1:role/dns", ExternalID: "x"},
 			ReuseKey: true, Enabled: true, RevokeOnCompromise: true, Since: now.Add(-time.Hour),
 			ACM:    []inventory.ACM{{ARN: "arn:aws:acm:us-east-1:1:certificate/1"}},
@@ -47,7 +48,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 		Status: inventory.Status{
 			Due: now.Add(90*time.Minute + 123456789), Job: "j1", Start: now, Issuance: "", Failures: 2, Reason: reason.Budget,
 			Message: "wartet · 待つ", Limit: "new-orders-per-account", LimitKey: "0", At: now, NextAttempt: now.Add(time.Hour),
-			Asked: &inventory.Asked{Reason: "manual", At: now, Force: true}, Rehearse: true,
+			Asked: &inventory.Asked{Reason: "manual", At: now, Force: true}, Rehearse: true, Fallback: "no room at the first one · 待つ",
 		},
 	}
 }

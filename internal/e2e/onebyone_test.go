@@ -41,7 +41,9 @@ func TestABatchSizeOfOneIsStrictlyOneAfterTheOther(t *testing.T) {
 
 	var mu sync.Mutex
 	var batches []lambda.Batch
+	ended := make(chan struct{}, 2*len(fleet))
 	stop, err := n.StartMapping(func(b lambda.Batch) {
+		defer func() { ended <- struct{}{} }()
 		mu.Lock()
 		defer mu.Unlock()
 		batches = append(batches, b)
@@ -54,6 +56,13 @@ func TestABatchSizeOfOneIsStrictlyOneAfterTheOther(t *testing.T) {
 	}
 	for _, e := range fleet {
 		n.AwaitIssued(t, e.Name, "")
+	}
+	for range fleet { // the mapping has yet to take the last job off the queue
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			t.Fatal("an invocation doesn't end")
+		}
 	}
 	stop()
 

@@ -61,8 +61,8 @@ func killed(t *testing.T, w *witness.World, p point, e witness.Entry, before wit
 	if n := w.Renew.ColdStarts() - cold; n != 1 {
 		t.Errorf("the function was started %d times", n)
 	}
-	if n := len(w.OrdersOf(e.Domains...)) - orders; n != p.orders {
-		t.Errorf("the CA counts %d orders, want %d", n, p.orders)
+	if n := len(w.OrdersOf(e.Domains...)) - orders; n != 1 { // it lists them, so one whose answer was lost is found
+		t.Errorf("the CA counts %d orders, want 1", n)
 	}
 	if n := len(w.CertificatesOf(e.Domains...)) - made; n != 1 {
 		t.Errorf("the CA signed %d certificates, want 1", n)

@@ -32,8 +32,6 @@ func (s *shot) fire() (first bool) {
 type point struct {
 	name string
 	aim  func(s *shot, domain string) (remove func())
-	// orders that the CA may count. More than one only where the answer that told of the first was lost.
-	orders int
 }
 
 // before is the moment at which the CA gets a request: it is lost with the worker.
@@ -99,26 +97,26 @@ const (
 // points are in the order in which an issuance meets them; the account is registered by the first of all issuances only.
 func points() []point {
 	return []point{
-		{name: "after the account was registered", aim: after(ca.KindNewAccount), orders: 1},
-		{name: "after the key was kept safe", aim: written(newSecret, "certpace/pending/"), orders: 1},
-		{name: "before newOrder reached the CA", aim: before(ca.KindNewOrder), orders: 1},
-		{name: "before newOrder's answer came", aim: after(ca.KindNewOrder), orders: 2},
-		{name: "after newOrder's answer came", aim: before(ca.KindAuthorization), orders: 1},
-		{name: "after the values were written", aim: written(zoneChange, "CREATE"), orders: 1},
-		{name: "after a challenge was accepted", aim: after(ca.KindChallenge), orders: 1},
-		{name: "before finalize reached the CA", aim: before(ca.KindFinalize), orders: 1},
-		{name: "before finalize's answer came", aim: after(ca.KindFinalize), orders: 1},
-		{name: "after the first version was written", aim: written(newSecret, "TLS certificate"), orders: 1},
-		{name: "after the key was dropped", aim: written(dropSecret, "certpace/pending/"), orders: 1},
+		{name: "after the account was registered", aim: after(ca.KindNewAccount)},
+		{name: "after the key was kept safe", aim: written(newSecret, "certpace/pending/")},
+		{name: "before newOrder reached the CA", aim: before(ca.KindNewOrder)},
+		{name: "before newOrder's answer came", aim: after(ca.KindNewOrder)},
+		{name: "after newOrder's answer came", aim: before(ca.KindAuthorization)},
+		{name: "after the values were written", aim: written(zoneChange, "CREATE")},
+		{name: "after a challenge was accepted", aim: after(ca.KindChallenge)},
+		{name: "before finalize reached the CA", aim: before(ca.KindFinalize)},
+		{name: "before finalize's answer came", aim: after(ca.KindFinalize)},
+		{name: "after the first version was written", aim: written(newSecret, "TLS certificate")},
+		{name: "after the key was dropped", aim: written(dropSecret, "certpace/pending/")},
 	}
 }
 
 // renewalPoints are those that only an issuance meets which finds a version in use.
 func renewalPoints() []point {
 	return []point{
-		{name: "before a new version was written", aim: unwritten(newVersion, "AWSPENDING"), orders: 1},
-		{name: "after a new version was written", aim: written(newVersion, "AWSPENDING"), orders: 1},
-		{name: "after the new version became current", aim: written(moveLabel, "AWSCURRENT"), orders: 1},
+		{name: "before a new version was written", aim: unwritten(newVersion, "AWSPENDING")},
+		{name: "after a new version was written", aim: written(newVersion, "AWSPENDING")},
+		{name: "after the new version became current", aim: written(moveLabel, "AWSCURRENT")},
 	}
 }
 

@@ -97,6 +97,31 @@ func BenchmarkUnderLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkFortyTwoNames is certificates of 42 names through an edge of five requests a second, four workers side by side.
+func BenchmarkFortyTwoNames(b *testing.B) {
+	var mu sync.Mutex
+	var all []result
+	var wait sync.WaitGroup
+	left := make(chan struct{}, tries())
+	for range tries() {
+		left <- struct{}{}
+	}
+	close(left)
+	for range 4 {
+		r := newRig(b, 10, setting{rate: 5}.edge(), ca.Faults{})
+		wait.Go(func() {
+			for range left {
+				one := r.issue(b, 42)
+				mu.Lock()
+				all = append(all, one)
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	reportTries(b, all)
+}
+
 // compared are the settings in which lego is put beside certpace. Both ask as fast as they do by themselves.
 var compared = map[string]setting{
 	"5_a_second,_JSON":                  {rate: 5},

@@ -110,12 +110,8 @@ func waits(c inventory.Certificate, now time.Time) bool {
 }
 
 func marksOf(r *run, op *operator.Operator, c inventory.Certificate) (marks []budget.Key, err error) {
-	directories := []string{c.Wanted.Directory}
-	if f := c.Wanted.Fallback; f != nil {
-		directories = append(directories, f.Directory)
-	}
 	var keys []budget.Key
-	for _, d := range directories {
+	for _, d := range c.Wanted.Directories() {
 		host, err := budget.CAHost(d)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", c.Name, err)

@@ -21,6 +21,14 @@ func (w Wanted) AtFallback() Wanted {
 	return w
 }
 
+// Directories are those of the CAs that may be asked for what is wanted, the first one first.
+func (w Wanted) Directories() []string {
+	if w.Fallback == nil {
+		return []string{w.Directory}
+	}
+	return []string{w.Directory, w.Fallback.Directory}
+}
+
 // Ordered is what is ordered next: what is wanted, at the CA that the plan has chosen.
 func (c Certificate) Ordered() Wanted {
 	if c.Status.Fallback == "" {

@@ -136,33 +136,21 @@ func astray(c inventory.Certificate) bool { return c.Wanted.Enabled && c.Status.
 // addCAs looks up what the plan must know of the CAs.
 func (p *Planner) addCAs(ctx context.Context, in *Input) error {
 	for i := range in.Certificates {
-		w := &in.Certificates[i].Wanted
-		if err := p.addCA(ctx, in, w.Directory); err != nil {
-			return err
+		for _, directory := range in.Certificates[i].Wanted.Directories() {
+			if _, known := in.CAs[directory]; known {
+				continue
+			}
+			host, err := p.CAHost(directory)
+			if err != nil {
+				return err
+			}
+			limits, err := p.Table.Limits(ctx, directory)
+			if err != nil {
+				return fmt.Errorf("reading the limits of %s: %w", host, err)
+			}
+			in.CAs[directory] = CA{Host: host, Limits: limits}
 		}
-		if w.Fallback == nil {
-			continue
-		}
-		if err := p.addCA(ctx, in, w.Fallback.Directory); err != nil {
-			return err
-		}
 	}
-	return nil
-}
-
-func (p *Planner) addCA(ctx context.Context, in *Input, directory string) error {
-	if _, known := in.CAs[directory]; known {
-		return nil
-	}
-	host, err := p.CAHost(directory)
-	if err != nil {
-		return err
-	}
-	limits, err := p.Table.Limits(ctx, directory)
-	if err != nil {
-		return fmt.Errorf("reading the limits of %s: %w", host, err)
-	}
-	in.CAs[directory] = CA{Host: host, Limits: limits}
 	return nil
 }
 

@@ -92,6 +92,11 @@ func (a *answer) shown(req *http.Request) *http.Response {
 	}
 }
 
+// brokenOff is what lego gets to see of an answer whose body didn't come through: an error, and the header, of which lego takes the next nonce.
+func (a *answer) brokenOff(req *http.Request) *http.Response {
+	return (&answer{status: http.StatusBadGateway, header: a.header, problem: &problem{}}).shown(req)
+}
+
 // isDirectory says whether the body is an ACME directory that certpace can work with (RFC 8555, 7.1.1).
 func (a *answer) isDirectory() bool {
 	var d struct {

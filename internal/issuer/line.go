@@ -75,6 +75,9 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 		send = l.wire.send
 	}
 	c.answer, c.err = send(c, req)
+	if c.err != nil && c.answer != nil && req.Method == http.MethodPost {
+		return c.answer.brokenOff(req), nil
+	}
 	if c.err != nil {
 		return nil, c.err
 	}

@@ -100,7 +100,7 @@ func (x *exchange) finish(upstream *answer, v Verdict) {
 		x.sent(upstream.status)
 		upstream.send(x.w, whole)
 	case v.act == actTruncate && upstream != nil:
-		x.cut()
+		x.record.update(x.kept, func(r *Request) { r.Cut, r.Half = true, true })
 		upstream.send(x.w, half)
 		// Without the flush the half would be lost with the connection.
 		_ = http.NewResponseController(x.w).Flush()

@@ -139,6 +139,9 @@ func TestLostAnswers(t *testing.T) {
 		if !errors.Is(err, io.ErrUnexpectedEOF) || len(body) == 0 || int64(len(body)) >= response.ContentLength {
 			t.Errorf("%d of %d bytes, then %v", len(body), response.ContentLength, err)
 		}
+		if all := lab.Requests(); !all[len(all)-1].Cut || !all[len(all)-1].Half {
+			t.Errorf("recorded as %+v", all[len(all)-1])
+		}
 	})
 
 	t.Run("a finalize whose answer is lost is issued all the same", func(t *testing.T) {

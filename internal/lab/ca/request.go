@@ -39,6 +39,8 @@ type Request struct {
 	Refused, BadNonce bool
 	// Cut says that the lab ended the connection before the whole answer was out.
 	Cut bool
+	// Half says that it was cut in the middle of the answer's body: the header was out.
+	Half bool
 
 	reuse bool // it came by a door with OrderReuse
 }

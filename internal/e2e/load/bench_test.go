@@ -68,31 +68,80 @@ func median(of []float64) float64 {
 	return (of[len(of)/2] + of[(len(of)-1)/2]) / 2
 }
 
-// BenchmarkUnderLoad is every setting at every size, workers side by side.
-func BenchmarkUnderLoad(b *testing.B) {
-	all := settings()
-	got := make([]map[int][]result, len(all))
-	limit := make(chan struct{}, fromEnv("LOAD_SIDE_BY_SIDE", 8))
+// hands are the tries of one setting, shared by workers of its own: each takes the next from the pile, at most four of each size.
+type hands[W any] struct {
+	workers []W
+	pile    chan int // sizes
+}
+
+// handsFor starts a setting's workers and makes its pile, with the largest on top, so that no worker has a long one left when the others are done.
+func handsFor[W any](sizes []int, start func(i int) W) (h hands[W]) {
+	h.pile = make(chan int, len(sizes)*tries())
+	for _, n := range slices.Backward(sizes) {
+		for range tries() {
+			h.pile <- n
+		}
+	}
+	close(h.pile)
+	for i := range (tries() + 3) / 4 {
+		h.workers = append(h.workers, start(i))
+	}
+	return h
+}
+
+// allTry has all settings' workers go through their piles, LOAD_SIDE_BY_SIDE of them at once, which mostly wait.
+func allTry[W any](settings []hands[W], try func(setting int, w W, names int)) {
 	var wait sync.WaitGroup
-	for i, s := range all {
-		limit <- struct{}{}
-		r := newRig(b, 10, s.edge(), s.faults(uint64(i)))
-		got[i] = map[int][]result{}
-		wait.Go(func() {
-			defer func() { <-limit }()
-			for _, n := range sizesUpTo(1, 12, 42, 100) {
-				for range tries() {
-					one := r.issue(b, n)
-					one.check(b, s, n, r.made)
-					got[i][n] = append(got[i][n], one)
+	limit := make(chan struct{}, fromEnv("LOAD_SIDE_BY_SIDE", 8))
+	for i, h := range settings {
+		for _, w := range h.workers {
+			wait.Go(func() {
+				for n := range h.pile {
+					limit <- struct{}{}
+					try(i, w, n)
+					<-limit
 				}
-			}
-		})
+			})
+		}
 	}
 	wait.Wait()
+}
+
+// results are those of tries, by what was tried. Safe for concurrent use.
+type results struct {
+	mu sync.Mutex
+	by map[string][]result
+}
+
+func (r *results) add(what string, one result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by = map[string][]result{}
+	}
+	r.by[what] = append(r.by[what], one)
+	fmt.Fprintf(os.Stderr, "tried %s, %d: %s\n", what, len(r.by[what]), one) // of runs that take hours
+}
+
+// BenchmarkUnderLoad is every setting at every size.
+func BenchmarkUnderLoad(b *testing.B) {
+	all, sizes := settings(), sizesUpTo(1, 12, 42, 100)
+	var who []hands[*rig]
 	for i, s := range all {
-		for _, n := range sizesUpTo(1, 12, 42, 100) {
-			b.Run(fmt.Sprintf("%s/%d", strings.ReplaceAll(s.String(), " ", "_"), n), func(b *testing.B) { reportTries(b, got[i][n]) })
+		who = append(who, handsFor(sizes, func(hand int) *rig { return newRig(b, 10, s.edge(), s.faults(uint64(i+hand*len(all)))) }))
+	}
+	var got results
+	what := func(s setting, n int) string {
+		return fmt.Sprintf("%s/%d", strings.ReplaceAll(s.String(), " ", "_"), n)
+	}
+	allTry(who, func(i int, r *rig, n int) {
+		one := r.issue(b, n)
+		one.check(b, all[i], n, r.made)
+		got.add(what(all[i], n), one)
+	})
+	for _, s := range all {
+		for _, n := range sizes {
+			b.Run(what(s, n), func(b *testing.B) { reportTries(b, got.by[what(s, n)]) })
 		}
 	}
 }
@@ -100,26 +149,18 @@ func BenchmarkUnderLoad(b *testing.B) {
 // BenchmarkFortyTwoNames is twenty certificates of 42 names through an edge of five requests a second, four workers as they are by default side by side.
 func BenchmarkFortyTwoNames(b *testing.B) {
 	const most, longest = 96, 26 * time.Second // in the median
-	var mu sync.Mutex
-	var all []result
+	var got results
 	var wait sync.WaitGroup
-	left := make(chan struct{}, 20)
-	for range cap(left) {
-		left <- struct{}{}
-	}
-	close(left)
 	for range 4 {
 		r := newRig(b, 0, ca.Edge{Rate: 5, Burst: 5, Concurrency: concurrency}, ca.Faults{})
 		wait.Go(func() {
-			for range left {
-				one := r.issue(b, 42)
-				mu.Lock()
-				all = append(all, one)
-				mu.Unlock()
+			for range 5 {
+				got.add("42", r.issue(b, 42))
 			}
 		})
 	}
 	wait.Wait()
+	all := got.by["42"]
 	reportTries(b, all)
 	var requests, seconds []float64
 	for _, r := range all {
@@ -143,34 +184,29 @@ var compared = map[string]setting{
 func BenchmarkBesideLego(b *testing.B) {
 	settling(b, 0)
 	sizes := sizesUpTo(12, 42, 100)
-	got := map[string]map[string][]result{}
-	var mu sync.Mutex
-	var wait sync.WaitGroup
-	for name, s := range compared {
+	names := slices.Sorted(maps.Keys(compared))
+	var who []hands[map[string]issuer]
+	for _, name := range names {
+		s := compared[name]
 		e := s.edge()
 		e.Burst = 5
-		who := map[string]issuer{"certpace": newRig(b, 0, e, s.faults(1)), "lego": newLego(b, e, s.faults(1))}
-		wait.Go(func() {
-			for _, n := range sizes {
-				for range tries() {
-					for it, i := range who {
-						one := i.issue(b, n)
-						mu.Lock()
-						key := fmt.Sprintf("%s/%d", name, n)
-						if got[key] == nil {
-							got[key] = map[string][]result{}
-						}
-						got[key][it] = append(got[key][it], one)
-						mu.Unlock()
-					}
-				}
-			}
-		})
+		who = append(who, handsFor(sizes, func(i int) map[string]issuer {
+			seed := uint64(i + 1)
+			return map[string]issuer{"certpace": newRig(b, 0, e, s.faults(seed)), "lego": newLego(b, e, s.faults(seed))}
+		}))
 	}
-	wait.Wait()
-	for _, key := range slices.Sorted(maps.Keys(got)) {
-		for _, it := range slices.Sorted(maps.Keys(got[key])) {
-			b.Run(key+"/"+it, func(b *testing.B) { reportTries(b, got[key][it]) })
+	var got results
+	allTry(who, func(i int, both map[string]issuer, n int) {
+		for it, one := range both {
+			got.add(fmt.Sprintf("%s/%d/%s", names[i], n, it), one.issue(b, n))
+		}
+	})
+	for _, name := range names {
+		for _, n := range sizes {
+			for _, it := range []string{"certpace", "lego"} {
+				what := fmt.Sprintf("%s/%d/%s", name, n, it)
+				b.Run(what, func(b *testing.B) { reportTries(b, got.by[what]) })
+			}
 		}
 	}
 }

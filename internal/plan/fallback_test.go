@@ -179,6 +179,8 @@ func TestAFailingFirstCAHasUntilTheLastCall(t *testing.T) {
 		"while there is time it waits for its next attempt":        {20 * day, reason.CAUnavailable, day, false, 0},
 		"when there isn't the second CA is asked at once":          {8 * day, reason.CAUnavailable, day, true, 0},
 		"also after a refusal":                                     {8 * day, reason.CARefused, day, true, 0},
+		"also where CAA records leave only the second one":         {8 * day, reason.CAAForbids, day, true, 0},
+		"also where what it sent doesn't verify":                   {8 * day, reason.BadCertificate, day, true, 0},
 		"also after a 429":                                         {8 * day, reason.RateLimited, day, true, 0},
 		"also where the first one has room again by now":           {8 * day, reason.CAUnavailable, -time.Minute, true, 0},
 		"the last call may come before the next attempt":           {9*day + 6*time.Hour, reason.CAUnavailable, day, false, 6 * time.Hour},

@@ -72,10 +72,10 @@ func Known(r Reason) bool {
 	return slices.Contains(planning, r) || slices.Contains(failing, r) || slices.Contains(messages, r)
 }
 
-// ByCA says whether a failure is the CA's own doing, so that another CA may well issue what this one didn't.
+// ByCA says whether a failure is about the one CA that was asked: its own doing, or CAA records that leave it out. Another CA may well issue then.
 func (r Reason) ByCA() bool {
 	switch r {
-	case CAUnavailable, CARefused, RateLimited, AccountPaused:
+	case CAUnavailable, CARefused, RateLimited, AccountPaused, CAAForbids, BadCertificate:
 		return true
 	}
 	return false

@@ -48,7 +48,9 @@ func TestListsAreCopies(t *testing.T) {
 }
 
 func TestByCA(t *testing.T) {
-	byCA := map[reason.Reason]bool{reason.CAUnavailable: true, reason.CARefused: true, reason.RateLimited: true, reason.AccountPaused: true}
+	byCA := map[reason.Reason]bool{
+		reason.CAUnavailable: true, reason.CARefused: true, reason.RateLimited: true, reason.AccountPaused: true, reason.CAAForbids: true, reason.BadCertificate: true,
+	}
 	for _, r := range append(reason.Failing(), reason.Planning()...) {
 		if r.ByCA() != byCA[r] {
 			t.Errorf("%s: %t", r, r.ByCA())

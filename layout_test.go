@@ -20,7 +20,7 @@ var rows = [][]string{
 	{"internal/plan", "internal/renew"},
 	{"internal/store/entry"},
 	{"internal/suffix", "internal/metric", "internal/fleetfile", "internal/memory", "internal/simulate", "internal/ari", "internal/ari/retryafter", "internal/issuer", "internal/dns", "internal/vault", "internal/acm", "internal/store", "internal/queue", "internal/bus"},
-	{"internal/app", "internal/adopt"},
+	{"internal/app", "internal/adopt", "internal/doctor"},
 	{"internal/app/planning", "internal/app/renewing"},
 	{"internal/app/operator"},
 	{"internal/cli", "internal/lab", "internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},

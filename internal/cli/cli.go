@@ -48,6 +48,9 @@ type commands struct {
 	Export  exportCmd  `cmd:"" help:"Write a certificate, its chain and its key to files."`
 	Adopt   adoptCmd   `cmd:"" help:"Take over a certificate that exists, with its dates; or rebuild the table from the vault."`
 
+	Report reportCmd `cmd:"" help:"Show the fleet on a page, and what the coming weeks bring."`
+	Doctor doctorCmd `cmd:"" help:"Find what stands in the way of renewals, before they do. Writes nothing."`
+
 	Simulate simulateCmd `cmd:"" help:"Carry a fleet through months on a stepped clock, against a CA that enforces its limits."`
 }
 

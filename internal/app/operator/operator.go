@@ -15,6 +15,9 @@ import (
 	"github.com/certpace/certpace/internal/adopt"
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/app/planning"
+	"github.com/certpace/certpace/internal/app/renewing"
+	"github.com/certpace/certpace/internal/doctor"
+	"github.com/certpace/certpace/internal/issuer"
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/queue"
 	"github.com/certpace/certpace/internal/store"
@@ -31,6 +34,22 @@ type Operator struct {
 	Vault   *vault.Vault
 	Planner *plan.Planner // asks no CA: a dry run must cost nothing
 	ACM     *acm.ACM
+
+	cloud aws.Config
+	log   *slog.Logger
+}
+
+// Doctor looks at what the functions work with, as they would.
+func (o *Operator) Doctor(now time.Time) (*doctor.Doctor, error) {
+	roots, err := o.Roots()
+	if err != nil {
+		return nil, err
+	}
+	return &doctor.Doctor{
+		Fleet: o.Store, Backlog: o.Queue, Secrets: o.Vault, DNS: renewing.Solvers(o.Config, o.cloud, o.log),
+		CAs:   issuer.New(issuer.Options{Accounts: o.Vault, Version: app.Version, Roots: roots}),
+		Shard: app.Shard, Default: o.Directory, Now: now,
+	}, nil
 }
 
 // Adopter takes certificates over that exist.
@@ -49,7 +68,7 @@ func New(ctx context.Context, cfg app.Config, log *slog.Logger) (*Operator, erro
 	return &Operator{
 		Config: cfg, Store: store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard),
 		Queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL), Vault: vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix),
-		Planner: planning.New(cfg, cloud, log), ACM: acm.New(acmClient(cloud)),
+		Planner: planning.New(cfg, cloud, log), ACM: acm.New(acmClient(cloud)), cloud: cloud, log: log,
 	}, nil
 }
 

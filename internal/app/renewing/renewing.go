@@ -56,10 +56,8 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 		Ports: renew.Ports{
 			Certificates: table, Issuances: table, Budgets: table, Sets: table, Lease: table,
 			Accounts: accounts,
-			DNS: dns.New(dns.Options{
-				DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
-			}),
-			Keys: secrets, Vault: secrets, ACM: acm.New(shelves(cloud)),
+			DNS:      Solvers(cfg, cloud, log),
+			Keys:     secrets, Vault: secrets, ACM: acm.New(shelves(cloud)),
 			RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(accounts.Line()), Version: app.Version, Rate: cfg.Rate}), // one line, one pace
 			Bus:         bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
 		},
@@ -69,6 +67,13 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			Margin:  margin, AtOnce: atOnce, Log: log,
 		},
 	}, table, nil
+}
+
+// Solvers puts challenge values where CAs look: the worker's own, and those that the command line looks with.
+func Solvers(cfg app.Config, cloud aws.Config, log *slog.Logger) *dns.Solvers {
+	return dns.New(dns.Options{
+		DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
+	})
 }
 
 // shelves gives the ACM client of a region.

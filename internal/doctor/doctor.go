@@ -1,0 +1,132 @@
+// Package doctor finds what stands in the way of a renewal before the renewal does: it looks at the table, the queue, the vault, each CA's directory
+// and, where it is asked to, at the zones and CAA records of certificates, with the same rooms as the functions. It writes nothing, registers nothing and
+// orders nothing; what it asks a CA is its directory.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/issuer"
+	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/vault"
+)
+
+// State is how a check ended.
+type State string
+
+// The states. One that fails will cost a certificate, or stops all of them, unless somebody does something.
+const (
+	OK   State = "ok"
+	Warn State = "warn"
+	Fail State = "fail"
+)
+
+// Finding is what one check found; its JSON is stable.
+type Finding struct {
+	Check   string `json:"check"`   // table, planner, queue, certificates, secrets, ca, dns or caa
+	Subject string `json:"subject"` // what was looked at: a name, a directory's URL, a reason; may be empty
+	State   State  `json:"state"`
+	Message string `json:"message"`
+}
+
+// Fleet is the inventory.
+type Fleet interface {
+	EachCertificate(ctx context.Context) iter.Seq2[inventory.Certificate, error]
+	// WorkerPace is the time that one issuance takes the worker, as last measured on a full batch; 0 where it never was.
+	WorkerPace(ctx context.Context, shard string) (time.Duration, error)
+}
+
+// Backlog tells how far the worker is behind.
+type Backlog interface {
+	Waiting(ctx context.Context) (int, error)
+}
+
+// Secrets lists the secrets that have certificates' names.
+type Secrets interface {
+	EachCertificate(ctx context.Context) iter.Seq2[vault.Listed, error]
+}
+
+// CAs read directories.
+type CAs interface {
+	Describe(ctx context.Context, directory string) (issuer.Description, error)
+}
+
+// DNS is what of renew.DNS only looks.
+type DNS interface {
+	Locate(ctx context.Context, d inventory.DNS, challenges []renew.Challenge) ([]renew.Record, error)
+	Permit(ctx context.Context, names, identities []string) error
+}
+
+// Doctor is what the checks look at.
+type Doctor struct {
+	Fleet   Fleet
+	Backlog Backlog
+	Secrets Secrets
+	CAs     CAs
+	DNS     DNS
+	Shard   string
+	Default string // the default CA's directory; empty for none
+	Now     time.Time
+}
+
+// visit is one examination.
+type visit struct {
+	*Doctor
+	fleet []inventory.Certificate // by name
+	found []Finding
+	known map[string]issuer.Description // by directory, of CAs that answered
+}
+
+func (v *visit) say(check, subject string, s State, format string, args ...any) {
+	v.found = append(v.found, Finding{check, subject, s, fmt.Sprintf(format, args...)})
+}
+
+// Examine carries out every check; those of the DNS for the certificates that are named.
+func (d *Doctor) Examine(ctx context.Context, names []string) []Finding {
+	v := &visit{Doctor: d, known: map[string]issuer.Description{}}
+	if v.table(ctx) {
+		v.planner()
+		v.certificates()
+		v.secrets(ctx)
+	}
+	v.queue(ctx)
+	v.cas(ctx)
+	v.dns(ctx, names)
+	return v.found
+}
+
+// Failed counts the findings that failed.
+func Failed(all []Finding) (n int) {
+	for _, f := range all {
+		if f.State == Fail {
+			n++
+		}
+	}
+	return n
+}
+
+// wanted are the certificates that are to be kept alive.
+func (v *visit) wanted() iter.Seq[*inventory.Certificate] {
+	return func(yield func(*inventory.Certificate) bool) {
+		for i := range v.fleet {
+			if v.fleet[i].Wanted.Enabled && !yield(&v.fleet[i]) {
+				return
+			}
+		}
+	}
+}
+
+// some names a few of many.
+func some(names []string) string {
+	const few = 3
+	slices.Sort(names)
+	if len(names) <= few {
+		return join(names)
+	}
+	return fmt.Sprintf("%s and %d more", join(names[:few]), len(names)-few)
+}

@@ -1,0 +1,257 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/doctor"
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/issuer"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/vault"
+)
+
+const (
+	first  = "https://ca.example/directory"
+	second = "https://other.example/directory"
+	day    = 24 * time.Hour
+)
+
+var now = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+
+// patient is everything that is examined, all of it faked.
+type patient struct {
+	fleet     []inventory.Certificate
+	corrupt   error
+	waiting   int
+	queueErr  error
+	pace      time.Duration
+	secrets   []string
+	secretErr error
+	cas       map[string]issuer.Description
+	zoneErr   error
+	forbidden string // the identity that CAA records leave out
+}
+
+func (p *patient) EachCertificate(context.Context) iter.Seq2[inventory.Certificate, error] {
+	return func(yield func(inventory.Certificate, error) bool) {
+		if p.corrupt != nil && !yield(inventory.Certificate{}, p.corrupt) {
+			return
+		}
+		for _, c := range p.fleet {
+			if !yield(c, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (p *patient) WorkerPace(context.Context, string) (time.Duration, error) { return p.pace, nil }
+func (p *patient) Waiting(context.Context) (int, error)                      { return p.waiting, p.queueErr }
+
+type vaultOf struct{ *patient }
+
+func (v vaultOf) EachCertificate(context.Context) iter.Seq2[vault.Listed, error] {
+	return func(yield func(vault.Listed, error) bool) {
+		for _, s := range v.secrets {
+			if !yield(vault.Listed{Certificate: s, Ours: true}, nil) {
+				return
+			}
+		}
+		if v.secretErr != nil {
+			yield(vault.Listed{}, v.secretErr)
+		}
+	}
+}
+
+func (p *patient) Describe(_ context.Context, directory string) (issuer.Description, error) {
+	if d, ok := p.cas[directory]; ok {
+		return d, nil
+	}
+	return issuer.Description{}, fmt.Errorf("reading the directory %s: the CA didn't answer", directory)
+}
+
+func (p *patient) Locate(_ context.Context, _ inventory.DNS, cs []renew.Challenge) (rs []renew.Record, err error) {
+	for _, c := range cs {
+		rs = append(rs, renew.Record{Challenge: c, Provider: "route53", ZoneID: "Z1"})
+	}
+	return rs, p.zoneErr
+}
+
+func (p *patient) Permit(_ context.Context, names, identities []string) error {
+	if slices.Contains(identities, p.forbidden) {
+		return fmt.Errorf("%s: its CAA records allow other CAs only", names[0])
+	}
+	return nil
+}
+
+func (p *patient) examine(names ...string) []doctor.Finding {
+	d := &doctor.Doctor{Fleet: p, Backlog: p, Secrets: vaultOf{p}, CAs: p, DNS: p, Shard: "0", Default: first, Now: now}
+	return d.Examine(context.Background(), names)
+}
+
+// www is in use, has 60 of its 90 days left, and a second CA.
+func www() inventory.Certificate {
+	return inventory.Certificate{
+		Name: "www",
+		Wanted: inventory.Wanted{
+			Domains: []string{"a.example", "b.example"}, Directory: first, Profile: "classic", Enabled: true,
+			Fallback: &inventory.Fallback{Directory: second},
+		},
+		InUse:  &inventory.InUse{NotBefore: now.Add(-30 * day), NotAfter: now.Add(60 * day), SecretARN: "arn:www"},
+		Status: inventory.Status{Reason: reason.NotDue, Due: now.Add(30 * day)},
+	}
+}
+
+func healthy() *patient {
+	return &patient{
+		fleet: []inventory.Certificate{www()}, pace: 4 * time.Second, secrets: []string{"www"},
+		cas: map[string]issuer.Description{
+			first:  {Profiles: []string{"classic", "shortlived"}, Identities: []string{"ca.example"}},
+			second: {Bound: true},
+		},
+	}
+}
+
+func TestWhatStandsInTheWay(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ail   func(p *patient)
+		check string
+		state doctor.State // the worst of the check's findings
+		says  string
+	}{
+		"an entry that can't be understood": {
+			func(p *patient) { p.corrupt = errors.New("reading C#x: not JSON") }, "table", doctor.Fail, "C#x",
+		},
+		"a planner that doesn't tick": {
+			func(p *patient) { p.fleet[0].Status.Due = now.Add(-31 * time.Minute) }, "planner", doctor.Fail, "since 2026-12-01T08:29:00Z (www)",
+		},
+		"one that is only late": {
+			func(p *patient) { p.fleet[0].Status.Due = now.Add(-29 * time.Minute) }, "planner", doctor.OK, "nothing has been due",
+		},
+		"what is switched off isn't due": {
+			func(p *patient) { p.fleet[0].Status.Due = now.Add(-day); p.fleet[0].Wanted.Enabled = false }, "planner", doctor.OK, "nothing has been due",
+		},
+		"a queue that can't be read": {
+			func(p *patient) { p.queueErr = errors.New("sqs:GetQueueAttributes is denied") }, "queue", doctor.Fail, "sqs:GetQueueAttributes",
+		},
+		"a worker that doesn't keep up": {
+			func(p *patient) { p.waiting = 451 }, "queue", doctor.Warn, "at 4s each the worker needs 30m4s",
+		},
+		"a backlog that it can carry": {
+			func(p *patient) { p.waiting = 450 }, "queue", doctor.OK, "needs 30m0s",
+		},
+		"a certificate that fails": {
+			func(p *patient) {
+				p.fleet[0].Status.Failures, p.fleet[0].Status.Reason, p.fleet[0].Status.Message = 2, reason.ZoneNotFound, "no zone for a.example"
+			}, "certificates", doctor.Warn, "www: no zone for a.example",
+		},
+		"one in the last tenth of its life, whatever it waits for": {
+			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "ended, or will",
+		},
+		"an account that is paused": {
+			func(p *patient) { p.fleet[0].Status.Reason = reason.AccountPaused }, "certificates", doctor.Fail, "www",
+		},
+		"a secret that is gone": {
+			func(p *patient) { p.secrets = []string{"other"} }, "secrets", doctor.Fail, "1 certificates in use have no secret: www",
+		},
+		"secrets that may not be listed": {
+			func(p *patient) { p.secrets, p.secretErr = nil, errors.New("secretsmanager:ListSecrets is denied") }, "secrets", doctor.Fail, "ListSecrets",
+		},
+		"a CA that doesn't answer": {
+			func(p *patient) { delete(p.cas, second) }, "ca", doctor.Fail, "https://other.example/directory: the CA didn't answer",
+		},
+		"a profile that the CA doesn't offer": {
+			func(p *patient) { p.fleet[0].Wanted.Profile = "tlsserver" }, "ca", doctor.Fail, `no profile "tlsserver", which is asked for by www; its profiles are classic, shortlived`,
+		},
+		"a profile that the second CA doesn't offer": {
+			func(p *patient) { p.fleet[0].Wanted.Fallback.Profile = "classic" }, "ca", doctor.Fail, `it offers no profile "classic"`,
+		},
+		"a zone that isn't there": {
+			func(p *patient) { p.zoneErr = errors.New("no hosted zone for b.example") }, "dns", doctor.Fail, "no hosted zone for b.example",
+		},
+		"CAA records that leave the CA out": {
+			func(p *patient) { p.forbidden = "ca.example" }, "caa", doctor.Fail, "https://ca.example/directory: a.example: its CAA records",
+		},
+		"CAA records that leave the second CA out": {
+			func(p *patient) {
+				p.forbidden, p.cas[second] = "other.example", issuer.Description{Identities: []string{"other.example"}}
+			}, "caa", doctor.Fail, "https://other.example/directory: a.example",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := healthy()
+			tc.ail(p)
+			worst, said := doctor.OK, ""
+			for _, f := range p.examine("www") {
+				if f.Check != tc.check && f.State != doctor.OK {
+					t.Errorf("beside it: %+v", f)
+				}
+				if f.Check != tc.check {
+					continue
+				}
+				said += f.Message + "\n"
+				if f.State == doctor.Fail || f.State == doctor.Warn && worst == doctor.OK {
+					worst = f.State
+				}
+			}
+			if worst != tc.state || !strings.Contains(said, tc.says) {
+				t.Errorf("%s, want %s: %s", worst, tc.state, said)
+			}
+		})
+	}
+}
+
+func TestWhoIsWellIsToldSo(t *testing.T) {
+	all := healthy().examine("www")
+	checks := map[string]bool{}
+	for _, f := range all {
+		if f.State != doctor.OK {
+			t.Errorf("%+v", f)
+		}
+		checks[f.Check] = true
+	}
+	if len(checks) != 8 || doctor.Failed(all) != 0 {
+		t.Errorf("%d checks: %v", len(checks), all)
+	}
+}
+
+func TestATableThatCannotBeReadKeepsNothingElseFromBeingLookedAt(t *testing.T) {
+	p := healthy()
+	p.fleet, p.corrupt = nil, errors.New("dynamodb:Scan is denied")
+	all := p.examine()
+	checks := map[string]doctor.State{}
+	for _, f := range all {
+		checks[f.Check] = f.State
+	}
+	if checks["table"] != doctor.Fail || checks["queue"] != doctor.OK || checks["ca"] != doctor.OK || checks["planner"] != "" {
+		t.Errorf("%+v", all)
+	}
+}
+
+func TestTheSameTroubleIsOneLine(t *testing.T) {
+	p := healthy()
+	p.fleet = nil
+	for i := range 7 {
+		c := www()
+		c.Name = fmt.Sprint("c", i)
+		c.Status.Failures, c.Status.Reason, c.Status.Message = 1, reason.CAUnavailable, "503"
+		p.fleet, p.secrets = append(p.fleet, c), append(p.secrets, c.Name)
+	}
+	var lines []string
+	for _, f := range p.examine() {
+		if f.State == doctor.Warn {
+			lines = append(lines, f.Message)
+		}
+	}
+	if len(lines) != 1 || lines[0] != "c0, c1, c2 and 4 more: 503" {
+		t.Errorf("%q", lines)
+	}
+}

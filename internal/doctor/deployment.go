@@ -130,21 +130,17 @@ func (v *visit) certificates() {
 
 func (t *trouble) what() string {
 	if t.state == Fail {
-		return "ended, or will in the last tenth of its life or its last day: " + some(t.names)
+		return "ended, or near it, or held up until somebody does something: " + some(t.names)
 	}
 	return some(t.names)
 }
 
-// stateOf is a certificate's health: it fails where what is in use has ended or is in its last tenth, and what must be done about it can't be put off.
+// stateOf is a certificate's health: it fails where the end of what is in use is near or past, or where waiting doesn't help.
 func (v *visit) stateOf(c *inventory.Certificate) State {
 	s := &c.Status
-	if u := c.InUse; u != nil {
-		life := u.NotAfter.Sub(u.NotBefore)
-		if v.Now.After(c.Deadline().Add(-min(max(life/10, 24*time.Hour), life/4))) {
-			return Fail
-		}
-	}
 	switch {
+	case c.InUse != nil && v.Now.After(c.LastPart()):
+		return Fail
 	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid:
 		return Fail
 	case s.Failures > 0:

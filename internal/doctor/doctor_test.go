@@ -154,7 +154,7 @@ func TestWhatStandsInTheWay(t *testing.T) {
 			}, "certificates", doctor.Warn, "www: no zone for a.example",
 		},
 		"one in the last tenth of its life, whatever it waits for": {
-			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "ended, or will",
+			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "ended, or near it",
 		},
 		"an account that is paused": {
 			func(p *patient) { p.fleet[0].Status.Reason = reason.AccountPaused }, "certificates", doctor.Fail, "www",

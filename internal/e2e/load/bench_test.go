@@ -68,7 +68,7 @@ func median(of []float64) float64 {
 	return (of[len(of)/2] + of[(len(of)-1)/2]) / 2
 }
 
-// hands are the tries of one setting, shared by workers of its own: each takes the next from the pile, at most four of each size.
+// hands are the tries of one setting, shared by up to five workers of its own: each takes the next from the pile.
 type hands[W any] struct {
 	workers []W
 	pile    chan int // sizes
@@ -83,7 +83,7 @@ func handsFor[W any](sizes []int, start func(i int) W) (h hands[W]) {
 		}
 	}
 	close(h.pile)
-	for i := range (tries() + 3) / 4 {
+	for i := range min(tries(), 5) {
 		h.workers = append(h.workers, start(i))
 	}
 	return h

@@ -61,26 +61,45 @@ func settings() (all []setting) {
 func floor(n int) int { return 2*n + 6 }
 
 // allowed is the most requests of an issuance that may reach the CA with what befell them, beside looks at an order on which the CA still works.
-//
-// Each signed request uses up a nonce and each answer brings one. So a refused nonce costs one request more, and an answer that broke off too: its
-// header was there. What the edge refused, or was cut off, never reached the CA, but a nonce must be asked for. Only where an answer was lost whole,
-// nonce and all, there are two: the nonce, and what it would have said asked for again. Of some it must be found out first whether they were carried out.
 // A later delivery begins with what exists: it reads the order and its authorizations again.
 func allowed(n, made, deliveries int, requests []ca.Request) int {
 	most := floor(n) + (deliveries-1)*(n+1)
 	for _, r := range requests {
-		signed, whole := r.Method == http.MethodPost, !r.Half
-		switch {
-		case !r.Refused && !r.Cut && !r.BadNonce:
-		case r.Cut && whole && r.Kind == ca.KindNewOrder:
-			most += 4 + made // and the account's list of orders, each of which is looked at
-		case r.Cut && whole && signed && (reached(r) || r.Kind == ca.KindChallenge || r.Kind == ca.KindFinalize):
-			most += 2
-		case signed || reached(r):
-			most++
-		}
+		most += cost(r, made)
 	}
 	return most
+}
+
+// cost is what a request's faults, which may be several, add to what reaches the CA.
+//
+// Each signed request uses up a nonce and each answer brings one. So a refused nonce costs one request more, and an answer that broke off too: its
+// header was there. What the edge refused, or was cut off, never reached the CA, but a nonce must be asked for. Only where an answer was lost whole,
+// nonce and all, there are two: the nonce, and what it would have said asked for again. Of some it must be found out first whether they were carried out.
+func cost(r ca.Request, made int) (n int) {
+	signed := r.Method == http.MethodPost
+	if r.BadNonce {
+		n++
+	}
+	if r.Refused && signed {
+		n++
+	}
+	if !r.Cut {
+		return n
+	}
+	switch undone := !reached(r) || r.BadNonce; {
+	case r.Kind == ca.KindNewOrder && (undone || !r.Half):
+		return n + 4 + made + made/3 // the account's list of orders, three to a page, each of which is looked at
+	case !signed:
+	case undone && (r.Kind == ca.KindChallenge || r.Kind == ca.KindFinalize):
+		n++
+	}
+	if reached(r) {
+		n++
+	}
+	if signed && !r.Half {
+		n++
+	}
+	return n
 }
 
 // reached says whether a request came to the CA.

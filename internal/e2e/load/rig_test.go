@@ -79,12 +79,20 @@ type result struct {
 	ca.Tally
 	requests []ca.Request
 	why      []string // of what wasn't issued
+	putOff   []string // why what was handed back was, each time
 }
 
 func (r result) ok() bool { return r.back == 0 && r.issued == r.jobs && len(r.why) == 0 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%d of %d issued in %d deliveries, %d handed back (%s), %d orders, %.1f s: %+v", r.issued, r.jobs, r.deliveries, r.back, strings.Join(r.why, "; "), r.orders, r.took.Seconds(), r.Tally)
+	return fmt.Sprintf("%d of %d issued in %d deliveries, %d handed back (%s), %d orders, %.1f s%s: %+v", r.issued, r.jobs, r.deliveries, r.back, strings.Join(r.why, "; "), r.orders, r.took.Seconds(), r.delays(), r.Tally)
+}
+
+func (r result) delays() string {
+	if len(r.putOff) == 0 {
+		return ""
+	}
+	return ", put off by " + strings.Join(r.putOff, "; ")
 }
 
 // issue has the worker issue one certificate of n fresh names.
@@ -132,6 +140,10 @@ func (r *rig) issueAll(t testing.TB, wanted ...inventory.Certificate) result {
 		}
 		left = r.deliver(t, left)
 		got.back = len(left)
+		for _, c := range left {
+			s := r.now(t, c).Status
+			got.putOff = append(got.putOff, fmt.Sprintf("%s: %s", s.Reason, s.Message))
+		}
 	}
 	got.took, got.requests = time.Since(began), r.CA.Requests()[requests:]
 	got.orders, got.issued = r.ordersMade()-orders, len(r.CA.Issued())-issued

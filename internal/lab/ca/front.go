@@ -99,7 +99,7 @@ func (x *exchange) finish(upstream *answer, v Verdict) {
 	case v.act == actPass:
 		x.sent(upstream.status)
 		upstream.send(x.w, whole)
-	case v.act == actTruncate && upstream != nil:
+	case v.act == actTruncate && upstream != nil && x.hr.Method != http.MethodHead:
 		x.record.update(x.kept, func(r *Request) { r.Cut, r.Half = true, true })
 		upstream.send(x.w, half)
 		// Without the flush the half would be lost with the connection.

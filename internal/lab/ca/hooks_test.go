@@ -144,6 +144,23 @@ func TestLostAnswers(t *testing.T) {
 		}
 	})
 
+	t.Run("a truncated answer to a HEAD is lost whole, for it has no middle", func(t *testing.T) {
+		hook(t, lab.OnAfter, func(r Request) Verdict {
+			if r.Kind == KindDirectory {
+				return Truncate()
+			}
+			return Pass()
+		})
+		response, err := labHTTP(t).Head(lab.DirectoryURL())
+		if err == nil {
+			response.Body.Close()
+			t.Fatalf("it arrived: %s", response.Status)
+		}
+		if all := lab.Requests(); !all[len(all)-1].Cut || all[len(all)-1].Half {
+			t.Errorf("recorded as %+v", all[len(all)-1])
+		}
+	})
+
 	t.Run("a finalize whose answer is lost is issued all the same", func(t *testing.T) {
 		c := newClient(t)
 		order := c.order(t, nil, site(t, "issued"))

@@ -37,7 +37,8 @@ func Pass() Verdict { return Verdict{} }
 func Cut() Verdict { return Verdict{act: actCut} }
 
 // Truncate announces the whole answer, sends half of it and cuts the connection. From OnBefore it does
-// as Cut does: there is no answer yet.
+// as Cut does: there is no answer yet. So it does with the answer to a HEAD, which has no middle: its client would be done with it, and the connection
+// would end under the request that comes next.
 func Truncate() Verdict { return Verdict{act: actTruncate} }
 
 // Answer sends this instead: from OnBefore the CA never sees the request, from OnAfter it has done it.

@@ -44,7 +44,9 @@ func failing(t *testing.T, c *cell, aim call, f fate) []call {
 	t.Helper()
 	c.short = timeout // it takes the SDK its time to give up
 	c.wire.ail(true)
-	c.disturb(aim, f)
+	if !c.disturb(aim, f) {
+		c.t.Fatalf("%s was never made", aim)
+	}
 	c.wire.ail(false)
 	if orders := c.OrdersOf(c.fleet[0].Domains...); len(orders) != 1 || len(c.CertificatesOf(c.fleet[0].Domains...)) > 0 {
 		t.Errorf("it didn't fail where it was to: there are %d orders", len(orders))

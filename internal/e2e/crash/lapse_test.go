@@ -33,7 +33,9 @@ func TestAnOrderWhoseAuthorizationsLapsedMeanwhileIsReplacedKnowingly(t *testing
 func lapse(t *testing.T, aim call, gone bool) {
 	c := newCell(t, reused, single)
 	e, before := c.fleet[0], c.past()
-	c.disturb(aim, killedBefore)
+	if !c.disturb(aim, killedBefore) {
+		c.t.Fatalf("%s was never made", aim)
+	}
 	orders := c.OrdersOf(e.Domains...)
 	if len(orders) != 1 {
 		t.Fatalf("there are %d orders", len(orders))

@@ -41,12 +41,13 @@ func (c *cell) sharing(e witness.Entry) (n int) {
 }
 
 // issue has all certificates issued with one call meeting a fate, and holds what must be so afterwards. lost is the newOrder of which the answer may
-// have been lost, 0 for none.
-func (c *cell) issue(aim call, f fate, lost int) {
+// have been lost, 0 for none. False is returned where the call was never made.
+func (c *cell) issue(aim call, f fate, lost int) (met bool) {
 	c.t.Helper()
 	before := c.past()
-	c.disturb(aim, f)
+	met = c.disturb(aim, f)
 	c.finish(before, lost)
+	return met
 }
 
 // finish has everything that is left carried out, and holds what must be so afterwards.

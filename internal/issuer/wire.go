@@ -20,8 +20,8 @@ const RequestTimeout = 45 * time.Second
 // sent, so one that can't be sent soon isn't sent at all.
 const OrderTimeout = 25 * time.Second
 
-// fetches is how often a GET or HEAD is sent before it is given up.
-const fetches = 6
+// fetches is how often a GET or HEAD is sent before it is given up: as often as a signed request, which can't be made without a nonce.
+const fetches = tries
 
 // idle is how long a connection may rest before it is no longer trusted. A function is frozen between invocations, and what it
 // sends first would otherwise go down a connection that the CA closed long ago, where a lost answer can't be told from a lost request.

@@ -30,7 +30,7 @@ func discover(t *testing.T, reuse bool, fleet []witness.Entry) (first, renewal [
 	}
 	all.Wait()
 	for leg, list := range []*[]call{&first, &renewal} {
-		*list = slices.DeleteFunc(seen[0][leg], func(k call) bool { return !slices.Contains(seen[1][leg], k) })
+		*list = inBoth(seen[0][leg], seen[1][leg])
 		if len(*list) < 40 {
 			t.Fatalf("only %d calls were found in issuance %d: %v", len(*list), leg+1, *list)
 		}
@@ -104,7 +104,10 @@ func TestAnRSAAndAnECDSACertificateOfOneSetAreNeverGivenEachOthersOrder(t *testi
 		{Name: "rsa", Domains: []string{"www"}, KeyType: "rsa2048"},
 		{Name: "ecdsa", Domains: []string{"www"}, KeyType: "ec256"},
 	}
+	// How often the two get in each other's way is a matter of time; what is aimed at is made at two times.
 	first, renewal := discover(t, reused, pair)
+	again, renewedAgain := discover(t, reused, pair)
+	first, renewal = inBoth(first, again), inBoth(renewal, renewedAgain)
 	t.Logf("%d calls of two first issuances, %d of two renewals", len(first), len(renewal))
 	var jobs []job
 	for i := range max(len(first), len(renewal)) {
@@ -162,6 +165,11 @@ func (c *cell) meets(f fate, i int, first, renewal []call) bool {
 		}
 	}
 	return met
+}
+
+// inBoth are the calls of a that b has, too.
+func inBoth(a, b []call) []call {
+	return slices.DeleteFunc(a, func(c call) bool { return !slices.Contains(b, c) })
 }
 
 // fatesOf are those that the i-th point meets.

@@ -106,7 +106,7 @@ func (f *fleetReport) add(c inventory.Certificate) {
 	}
 	f.InUse++
 	f.CAs[u.Directory]++
-	if s := c.Wanted.Fallback; s != nil && u.Directory == s.Directory {
+	if c.Wanted.IsSecond(u.Directory) {
 		f.SecondCA++
 	}
 	if !u.NotAfter.After(f.At) {

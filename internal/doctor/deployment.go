@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
@@ -15,10 +14,6 @@ import (
 
 // late is how long after its time a certificate must not be looked at for: a tick comes every 15 minutes at least, and one may fail.
 const late = 2 * plan.LongestTick
-
-func join(names []string) string { return strings.Join(names, ", ") }
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // table reads the fleet. Without any of it there is nothing else to say of the fleet.
 func (v *visit) table(ctx context.Context) bool {
@@ -65,7 +60,7 @@ func (v *visit) planner() {
 		return
 	}
 	v.say("planner", "", Fail, "%d certificates have been due for longer than %d minutes, the first since %s (%s): no tick has looked at them. See whether the schedule is enabled, and the planner's log",
-		len(overdue), late/time.Minute, stamp(first), some(overdue))
+		len(overdue), late/time.Minute, first.UTC().Format(time.RFC3339), some(overdue))
 }
 
 // queue says how much work waits for the worker.
@@ -91,48 +86,36 @@ func (v *visit) queue(ctx context.Context) {
 	}
 }
 
-// trouble is what stands in certificates' way for one reason.
+// trouble is a reason for which something stands in certificates' way, and how badly.
 type trouble struct {
-	state   State
-	reason  reason.Reason
-	names   []string
-	message string // of the first
+	reason reason.Reason
+	state  State
 }
 
 // certificates says what ended, what ends soon, and what fails, by reason.
 func (v *visit) certificates() {
-	all := map[reason.Reason]map[State]*trouble{}
+	names, messages := map[trouble][]string{}, map[trouble]string{} // the first one's message
 	healthy := 0
 	for c := range v.wanted() {
-		state := v.stateOf(c)
-		if state == OK {
+		t := trouble{c.Status.Reason, v.stateOf(c)}
+		if t.state == OK {
 			healthy++
 			continue
 		}
-		r := c.Status.Reason
-		if all[r] == nil {
-			all[r] = map[State]*trouble{}
+		if names[t] == nil {
+			messages[t] = c.Status.Message
 		}
-		if all[r][state] == nil {
-			all[r][state] = &trouble{state: state, reason: r, message: c.Status.Message}
-		}
-		all[r][state].names = append(all[r][state].names, c.Name)
+		names[t] = append(names[t], c.Name)
 	}
-	for _, r := range slices.Sorted(maps.Keys(all)) {
-		for _, s := range []State{Fail, Warn} {
-			if t := all[r][s]; t != nil {
-				v.say("certificates", string(cmp.Or(t.reason, "new")), s, "%s: %s", t.what(), t.message)
-			}
+	byReason := func(a, b trouble) int { return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.state, b.state)) }
+	for _, t := range slices.SortedFunc(maps.Keys(names), byReason) {
+		who := some(names[t])
+		if t.state == Fail {
+			who = "ended, or near it, or held up until somebody does something: " + who
 		}
+		v.say("certificates", string(cmp.Or(t.reason, "new")), t.state, "%s: %s", who, messages[t])
 	}
 	v.say("certificates", "", OK, "%d have nothing in their way", healthy)
-}
-
-func (t *trouble) what() string {
-	if t.state == Fail {
-		return "ended, or near it, or held up until somebody does something: " + some(t.names)
-	}
-	return some(t.names)
 }
 
 // stateOf is a certificate's health: it fails where the end of what is in use is near or past, or where waiting doesn't help.

@@ -7,7 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
+	"strings"
 	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
@@ -121,12 +121,11 @@ func (v *visit) wanted() iter.Seq[*inventory.Certificate] {
 	}
 }
 
-// some names a few of many.
+// some names the first few of many.
 func some(names []string) string {
 	const few = 3
-	slices.Sort(names)
 	if len(names) <= few {
-		return join(names)
+		return strings.Join(names, ", ")
 	}
-	return fmt.Sprintf("%s and %d more", join(names[:few]), len(names)-few)
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }

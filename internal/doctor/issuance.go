@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/renew"
@@ -12,19 +13,15 @@ import (
 // cas reads the directory of each CA that may be asked, the second ones' too, and whether it offers the profiles that are asked for there.
 func (v *visit) cas(ctx context.Context) {
 	profiles := map[string]map[string][]string{} // by directory and profile, who asks for it
-	ask := func(w inventory.Wanted, name string) {
-		if profiles[w.Directory] == nil {
-			profiles[w.Directory] = map[string][]string{}
-		}
-		profiles[w.Directory][w.Profile] = append(profiles[w.Directory][w.Profile], name)
-	}
 	if v.Default != "" {
 		profiles[v.Default] = map[string][]string{}
 	}
 	for c := range v.wanted() {
-		ask(c.Wanted, c.Name)
-		if c.Wanted.Fallback != nil {
-			ask(c.Wanted.AtFallback(), c.Name)
+		for _, w := range atEach(c.Wanted) {
+			if profiles[w.Directory] == nil {
+				profiles[w.Directory] = map[string][]string{}
+			}
+			profiles[w.Directory][w.Profile] = append(profiles[w.Directory][w.Profile], c.Name)
 		}
 	}
 	for _, directory := range slices.Sorted(maps.Keys(profiles)) {
@@ -56,7 +53,7 @@ func offers(profiles []string) string {
 	if len(profiles) == 0 {
 		return "it has no profiles"
 	}
-	return "its profiles are " + join(profiles)
+	return "its profiles are " + strings.Join(profiles, ", ")
 }
 
 // dns looks for the zones and the CAA records of certificates, as the worker does before an order, for the second CA too.
@@ -69,19 +66,22 @@ func (v *visit) dns(ctx context.Context, names []string) {
 		}
 		w := v.fleet[at].Wanted
 		v.zones(ctx, name, w)
-		v.caa(ctx, name, w)
-		if w.Fallback != nil {
-			v.caa(ctx, name, w.AtFallback())
+		for _, w := range atEach(w) {
+			v.caa(ctx, name, w)
 		}
 	}
 }
 
-func (v *visit) zones(ctx context.Context, name string, w inventory.Wanted) {
-	challenges := make([]renew.Challenge, 0, len(w.Domains))
-	for _, d := range w.Domains {
-		challenges = append(challenges, renew.Challenge{Domain: d})
+// atEach is what is wanted as each CA that may be asked is asked for it.
+func atEach(w inventory.Wanted) []inventory.Wanted {
+	if w.Fallback == nil {
+		return []inventory.Wanted{w}
 	}
-	records, err := v.DNS.Locate(ctx, w.DNS, challenges)
+	return []inventory.Wanted{w, w.AtFallback()}
+}
+
+func (v *visit) zones(ctx context.Context, name string, w inventory.Wanted) {
+	records, err := v.DNS.Locate(ctx, w.DNS, renew.Unasked(w.Domains))
 	if err != nil {
 		v.say("dns", name, Fail, "%v", err)
 		return
@@ -90,7 +90,7 @@ func (v *visit) zones(ctx context.Context, name string, w inventory.Wanted) {
 	for _, r := range records {
 		places[place(r)] = true
 	}
-	v.say("dns", name, OK, "its %d names can be proved in %s", len(w.Domains), join(slices.Sorted(maps.Keys(places))))
+	v.say("dns", name, OK, "its %d names can be proved in %s", len(w.Domains), strings.Join(slices.Sorted(maps.Keys(places)), ", "))
 }
 
 // place is where a value would be written.

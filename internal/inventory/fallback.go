@@ -29,6 +29,11 @@ func (w Wanted) Directories() []string {
 	return []string{w.Directory, w.Fallback.Directory}
 }
 
+// IsSecond says whether a directory is that of the second CA.
+func (w Wanted) IsSecond(directory string) bool {
+	return w.Fallback != nil && w.Fallback.Directory == directory
+}
+
 // Ordered is what is ordered next: what is wanted, at the CA that the plan has chosen.
 func (c Certificate) Ordered() Wanted {
 	if c.Status.Fallback == "" {

@@ -27,8 +27,7 @@ func (r *run) leave() (finished bool, err error) {
 	if err := r.end(); err != nil {
 		return false, err
 	}
-	r.iss = Issuance{}
-	r.looked, r.failing, r.marked, r.searched, r.listed, r.finalized = false, nil, nil, false, false, nil
+	r.carried = carried{}
 	return false, nil
 }
 
@@ -46,10 +45,7 @@ func byCA(err error) bool {
 }
 
 // atFallback says whether the issuance is the second CA's.
-func (r *run) atFallback() bool {
-	f := r.cert.Wanted.Fallback
-	return f != nil && r.iss.Wanted.Directory == f.Directory
-}
+func (r *run) atFallback() bool { return r.cert.Wanted.IsSecond(r.iss.Wanted.Directory) }
 
 // because says for a result that the second CA brought it, and why.
 func (r *run) because() string {

@@ -68,6 +68,15 @@ type Challenge struct {
 	URL              string `json:"-"`     // where it is accepted
 }
 
+// Unasked are challenges that no CA has given yet, to be located before an order.
+func Unasked(domains []string) []Challenge {
+	all := make([]Challenge, 0, len(domains))
+	for _, d := range domains {
+		all = append(all, Challenge{Domain: d})
+	}
+	return all
+}
+
 // Record is one TXT value in one place of the DNS.
 type Record struct {
 	Challenge

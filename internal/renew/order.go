@@ -93,11 +93,7 @@ func (r *run) preflight(ca CA) error {
 	if err := errors.Join(r.offered(ca), r.ownKey()); err != nil {
 		return err
 	}
-	asked := make([]Challenge, 0, len(r.iss.Wanted.Domains))
-	for _, d := range r.iss.Wanted.Domains {
-		asked = append(asked, Challenge{Domain: d})
-	}
-	if _, err := r.DNS.Locate(r.work, r.iss.Wanted.DNS, asked); err != nil {
+	if _, err := r.DNS.Locate(r.work, r.iss.Wanted.DNS, Unasked(r.iss.Wanted.Domains)); err != nil {
 		return fmt.Errorf("finding where the names are to be proved: %w", err)
 	}
 	if ids := ca.Identities(); len(ids) > 0 {

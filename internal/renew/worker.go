@@ -191,23 +191,28 @@ func (w *Worker) release(ctx context.Context, owner string, fence int64, pace ti
 // run is one job in one invocation.
 type run struct {
 	*batch
-	job       Job
-	cert      inventory.Certificate
+	carried
+	job      Job
+	cert     inventory.Certificate
+	current  *Stored // what consumers read now; nil where there is nothing
+	asked    bool    // a person asked for it by message
+	again    bool    // and did so after the last attempt ended; the planner repeats wishes in jobs of its own
+	promoted *Stored // what this invocation made current
+	leaving  bool    // it is only finished at this CA, where no other order is made
+	log      *slog.Logger
+
+	undelivered reason.Reason // why the new certificate couldn't be brought to all places
+}
+
+// carried is the issuance that a run carries out, and what it knows of that one alone.
+type carried struct {
 	iss       Issuance
-	current   *Stored       // what consumers read now; nil where there is nothing
-	asked     bool          // a person asked for it by message
-	again     bool          // and did so after the last attempt ended; the planner repeats wishes in jobs of its own
 	looked    bool          // this invocation paid for the order, and so failing is known
 	failing   []budget.Key  // names that failed lately or are paused, as the budgets had it when the order was paid for
 	marked    []budget.Key  // those of them that are paused
 	searched  bool          // the CA was asked for the account's orders, for one whose answer was lost
 	listed    bool          // and it showed them
 	finalized crypto.Signer // the key with which this invocation finalized the order
-	promoted  *Stored       // what this invocation made current
-	leaving   bool          // it is only finished at this CA, where no other order is made
-	log       *slog.Logger
-
-	undelivered reason.Reason // why the new certificate couldn't be brought to all places
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it.

@@ -60,7 +60,7 @@ resource "aws_cloudwatch_metric_alarm" "endangered" {
   alarm_description   = "certpace has certificates that may end before their successors are there. The events Certificate Expiring, and certpace plan, say which, why, and what would help."
   namespace           = "certpace"
   metric_name         = "Endangered"
-  dimensions          = { Shard = "0" }
+  dimensions          = { Deployment = var.name, Shard = "0" }
   statistic           = "Sum"
   period              = 86400
   evaluation_periods  = 1
@@ -97,7 +97,7 @@ resource "aws_cloudwatch_metric_alarm" "account_paused" {
       metric {
         namespace   = "certpace"
         metric_name = metric_query.value
-        dimensions  = { Shard = "0", Reason = "account-paused" }
+        dimensions  = { Deployment = var.name, Shard = "0", Reason = "account-paused" }
         stat        = "Sum"
         period      = 86400
       }

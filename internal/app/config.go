@@ -31,6 +31,10 @@ type Config struct {
 	EventBus     string
 }
 
+// Deployment is the name of the deployment that the environment belongs to: its table's, which no other deployment of the account and
+// region has. Terraform gives table and deployment one name.
+func (c Config) Deployment() string { return c.Table }
+
 // setting is one variable of the environment: what it means, and how its value becomes part of a Config. The order is that of the README.
 type setting struct {
 	name, help, fallback string

@@ -39,12 +39,15 @@ type Client interface {
 type Bus struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 
-	client Client
-	name   string
+	client     Client
+	name       string
+	deployment string
 }
 
-// New makes the bus of a name or ARN.
-func New(client Client, name string) *Bus { return &Bus{Sleep: wait.Sleep, client: client, name: name} }
+// New makes the bus of a name or ARN. Several deployments may share one bus, so every event carries the name of the deployment.
+func New(client Client, name, deployment string) *Bus {
+	return &Bus{Sleep: wait.Sleep, client: client, name: name, deployment: deployment}
+}
 
 var (
 	_ renew.Bus = (*Bus)(nil)
@@ -79,6 +82,7 @@ func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 }
 
 func (b *Bus) entry(e event.Event) (types.PutEventsRequestEntry, error) {
+	e.Detail.Deployment = b.deployment
 	detail, err := json.Marshal(e.Detail)
 	if err != nil {
 		return types.PutEventsRequestEntry{}, fmt.Errorf("encoding the event %q of %s: %w", e.Kind, e.Detail.Certificate, err)

@@ -91,7 +91,7 @@ func (f *fake) check(in *eventbridge.PutEventsInput) {
 }
 
 func open(f *fake) *bus.Bus {
-	b := bus.New(f, "certpace")
+	b := bus.New(f, "certpace", "prod")
 	b.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	return b
 }
@@ -115,7 +115,7 @@ func TestPublish(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := f.entries[0]
-		want := `{"schema_version":1,"certificate":"www","domains":["www.example.com"],"secret_arn":"arn:s","version_id":"v","reason":"renewal","message":"done","next_attempt":"2026-12-01T00:00:00Z"}`
+		want := `{"schema_version":1,"deployment":"prod","certificate":"www","domains":["www.example.com"],"secret_arn":"arn:s","version_id":"v","reason":"renewal","message":"done","next_attempt":"2026-12-01T00:00:00Z"}`
 		if diff := cmp.Diff(want, *e.Detail); diff != "" || *e.DetailType != "Certificate Issued" {
 			t.Errorf("%s: %s", *e.DetailType, diff)
 		}
@@ -208,7 +208,7 @@ func TestPublishWhereCallsFail(t *testing.T) {
 	t.Run("events that stay refused take seconds, not minutes", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			b := bus.New(&fake{t: t, code: func(string, int) string { return "InternalFailure" }}, "certpace")
+			b := bus.New(&fake{t: t, code: func(string, int) string { return "InternalFailure" }}, "certpace", "prod")
 			if err := b.Publish(t.Context(), events(1)...); err == nil {
 				t.Fatal("no error")
 			}

@@ -46,7 +46,7 @@ func TestOnTheEmulator(t *testing.T) {
 		Targets: []types.Target{{Id: aws.String("queue"), Arn: aws.String("arn:aws:sqs:" + emulator.Region + ":" + emulator.Account + ":events")}}}); err != nil {
 		t.Fatal(err)
 	}
-	b := bus.New(client, "certpace")
+	b := bus.New(client, "certpace", "prod")
 	issued := event.Issued(event.Subject{Certificate: "www", SecretARN: "arn:s"}, "renewal", "done", time.Time{})
 	if err := b.Publish(ctx, append(events(11), issued)...); err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestOnTheEmulator(t *testing.T) {
 	if err := json.Unmarshal([]byte(*got.Messages[0].Body), &seen); err != nil {
 		t.Fatal(err)
 	}
-	if seen.Source != "certpace" || seen.DetailType != "Certificate Issued" || seen.Detail.Certificate != "www" || len(seen.Resources) != 1 {
+	if seen.Source != "certpace" || seen.DetailType != "Certificate Issued" || seen.Detail.Certificate != "www" || seen.Detail.Deployment != "prod" || len(seen.Resources) != 1 {
 		t.Errorf("the rule saw %+v", seen)
 	}
 

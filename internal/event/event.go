@@ -28,6 +28,7 @@ const (
 // Detail is the event's body. It never carries a key, nor the CA's unpause link (a bearer token).
 type Detail struct {
 	SchemaVersion int           `json:"schema_version"`
+	Deployment    string        `json:"deployment"` // whose certificate it is; whoever publishes the event sets it
 	Certificate   string        `json:"certificate"`
 	Domains       []string      `json:"domains"`
 	SecretARN     string        `json:"secret_arn"`

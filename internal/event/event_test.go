@@ -19,11 +19,11 @@ func TestDetailIsTheContract(t *testing.T) {
 	}{
 		"a failure has its next attempt in UTC": {
 			event.Failed(s, reason.ZoneNotFound, "no zone", at), "Certificate Renewal Failed",
-			`{"schema_version":1,"certificate":"www","domains":["a.example.com"],"secret_arn":"arn:x","version_id":"v1","reason":"zone-not-found","message":"no zone","next_attempt":"2026-12-01T09:00:00Z"}`,
+			`{"schema_version":1,"deployment":"","certificate":"www","domains":["a.example.com"],"secret_arn":"arn:x","version_id":"v1","reason":"zone-not-found","message":"no zone","next_attempt":"2026-12-01T09:00:00Z"}`,
 		},
 		"a pause has none, and an empty list is no null": {
 			event.Paused(event.Subject{Certificate: "www"}, "paused"), "Account Paused",
-			`{"schema_version":1,"certificate":"www","domains":[],"secret_arn":"","version_id":"","reason":"account-paused","message":"paused","next_attempt":null}`,
+			`{"schema_version":1,"deployment":"","certificate":"www","domains":[],"secret_arn":"","version_id":"","reason":"account-paused","message":"paused","next_attempt":null}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

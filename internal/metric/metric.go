@@ -13,7 +13,7 @@ import (
 // Namespace holds every metric.
 const Namespace = "certpace"
 
-// Name is what is counted. All are counts; every one has the dimension Shard, and those that say so a second one.
+// Name is what is counted. All are counts; every one has the dimensions Deployment and Shard, and those that say so a third one.
 type Name string
 
 // The metrics.
@@ -41,19 +41,19 @@ func Reason[S ~string](r S) Dimension { return Dimension{"Reason", string(r)} }
 
 // Emitter writes metrics. It is safe for concurrent use.
 type Emitter struct {
-	now   func() time.Time
-	shard string
+	now               func() time.Time
+	deployment, shard string
 
 	mu sync.Mutex
 	w  io.Writer
 }
 
-// New makes an emitter for a shard that takes the time from now.
-func New(w io.Writer, now func() time.Time, shard string) *Emitter {
-	return &Emitter{now: now, shard: shard, w: w}
+// New makes an emitter for a shard of a deployment that takes the time from now. Deployments of one account and region share the namespace.
+func New(w io.Writer, now func() time.Time, deployment, shard string) *Emitter {
+	return &Emitter{now: now, deployment: deployment, shard: shard, w: w}
 }
 
-// Count adds value to a metric: once under its shard alone, so that an alarm can watch the whole, and once under shard and dimensions. A
+// Count adds value to a metric: once under deployment and shard alone, so that an alarm can watch the whole, and once under them and dims. A
 // metric that can't be written is lost; counting never fails what is being counted.
 func (e *Emitter) Count(name Name, value int, dims ...Dimension) {
 	line, err := json.Marshal(e.line(name, value, dims))
@@ -77,17 +77,17 @@ type definition struct {
 }
 
 func (e *Emitter) line(name Name, value int, dims []Dimension) map[string]any {
-	sets := [][]string{{"Shard"}}
+	sets := [][]string{{"Deployment", "Shard"}}
 	line := map[string]any{}
 	if len(dims) > 0 {
-		all := []string{"Shard"}
+		all := []string{"Deployment", "Shard"}
 		for _, d := range dims {
 			all = append(all, d.Name)
 			line[d.Name] = d.Value
 		}
 		sets = append(sets, all)
 	}
-	line["Shard"] = e.shard
+	line["Deployment"], line["Shard"] = e.deployment, e.shard
 	line[string(name)] = value
 	line["_aws"] = map[string]any{
 		"Timestamp":         e.now().UnixMilli(),

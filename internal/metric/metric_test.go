@@ -23,18 +23,18 @@ func TestCount(t *testing.T) {
 		count func(*metric.Emitter)
 		want  string
 	}{
-		"a metric has its shard": {
+		"a metric has its deployment and its shard": {
 			func(e *metric.Emitter) { e.Count(metric.JobsPlanned, 12) },
-			`{"JobsPlanned":12,"Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Shard"]],"Metrics":[{"Name":"JobsPlanned","Unit":"Count"}]}],"Timestamp":1796083200005}}`,
+			`{"Deployment":"prod","JobsPlanned":12,"Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Deployment","Shard"]],"Metrics":[{"Name":"JobsPlanned","Unit":"Count"}]}],"Timestamp":1796083200005}}`,
 		},
-		"one with a reason is counted under its shard alone as well, so that an alarm can watch the whole": {
+		"one with a reason is counted under those two alone as well, so that an alarm can watch the whole": {
 			func(e *metric.Emitter) { e.Count(metric.MessagesRefused, 1, metric.Reason(reason.BadMessage)) },
-			`{"MessagesRefused":1,"Reason":"bad-message","Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Shard"],["Shard","Reason"]],"Metrics":[{"Name":"MessagesRefused","Unit":"Count"}]}],"Timestamp":1796083200005}}`,
+			`{"Deployment":"prod","MessagesRefused":1,"Reason":"bad-message","Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Deployment","Shard"],["Deployment","Shard","Reason"]],"Metrics":[{"Name":"MessagesRefused","Unit":"Count"}]}],"Timestamp":1796083200005}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			c.count(metric.New(&out, at, "0"))
+			c.count(metric.New(&out, at, "prod", "0"))
 			if diff := cmp.Diff(c.want+"\n", out.String()); diff != "" {
 				t.Error(diff)
 			}
@@ -45,7 +45,7 @@ func TestCount(t *testing.T) {
 // CloudWatch takes a line only where every dimension and metric that it declares is a field of it.
 func TestEveryLineDeclaresWhatItHas(t *testing.T) {
 	var out bytes.Buffer
-	e := metric.New(&out, at, "0")
+	e := metric.New(&out, at, "prod", "0")
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
@@ -98,5 +98,5 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestAMetricThatCannotBeWrittenIsLostQuietly(*testing.T) {
-	metric.New(broken{}, at, "0").Count(metric.TicksCompleted, 1)
+	metric.New(broken{}, at, "prod", "0").Count(metric.TicksCompleted, 1)
 }

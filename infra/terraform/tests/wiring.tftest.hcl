@@ -371,8 +371,8 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
       for q in aws_cloudwatch_metric_alarm.account_paused.metric_query : q.id => one([for m in q.metric : "${m.stat} of ${m.namespace} ${m.metric_name} in ${m.period} for ${jsonencode(m.dimensions)}"])
       } == {
       paused  = null
-      refused = "Sum of certpace IssuancesFailed in 86400 for {\"Reason\":\"account-paused\",\"Shard\":\"0\"}"
-      waiting = "Sum of certpace JobsDeferred in 86400 for {\"Reason\":\"account-paused\",\"Shard\":\"0\"}"
+      refused = "Sum of certpace IssuancesFailed in 86400 for {\"Deployment\":\"certpace\",\"Reason\":\"account-paused\",\"Shard\":\"0\"}"
+      waiting = "Sum of certpace JobsDeferred in 86400 for {\"Deployment\":\"certpace\",\"Reason\":\"account-paused\",\"Shard\":\"0\"}"
     }
     error_message = "the alarm on a paused account watches something else"
   }
@@ -380,7 +380,7 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.endangered.namespace == "certpace" && aws_cloudwatch_metric_alarm.endangered.metric_name == "Endangered" &&
-      aws_cloudwatch_metric_alarm.endangered.dimensions == tomap({ Shard = "0" }) && aws_cloudwatch_metric_alarm.endangered.statistic == "Sum" &&
+      aws_cloudwatch_metric_alarm.endangered.dimensions == tomap({ Deployment = "certpace", Shard = "0" }) && aws_cloudwatch_metric_alarm.endangered.statistic == "Sum" &&
       aws_cloudwatch_metric_alarm.endangered.period == 86400 && aws_cloudwatch_metric_alarm.endangered.threshold == 1
     )
     error_message = "the alarm on endangered certificates watches something else, or one a day is not enough"

@@ -48,7 +48,7 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
 	jobs := queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL)
 	jobs.Log = log
 	p := &plan.Planner{
-		Table: fleet, Queue: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+		Table: fleet, Queue: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment()),
 		Shard: app.Shard, Now: time.Now, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
 		Share: share, Pace: pace, AskFor: askFor, AskAtOnce: askAtOnce, Log: log,
 	}
@@ -90,7 +90,7 @@ func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(c
 		return nil, err
 	}
 	planner.RenewalInfo = ari.New(ari.Options{HTTP: app.HTTP(app.Network(roots)), Version: app.Version})
-	metrics := metric.New(out, time.Now, app.Shard)
+	metrics := metric.New(out, time.Now, cfg.Deployment(), app.Shard)
 	return func(ctx context.Context, input json.RawMessage) (plan.Summary, error) {
 		tick, err := ParseTick(input)
 		if err != nil {

@@ -61,7 +61,7 @@ func run(t *testing.T, f *fake, messages ...events.SQSMessage) (failed []string,
 	f.deferred = map[string]time.Duration{}
 	var out bytes.Buffer
 	now := func() time.Time { return time.Unix(1_800_000_000, 0) }
-	h := &handler{worker: f, messages: f, queue: f, metrics: metric.New(&out, now, "0"), log: slog.New(slog.DiscardHandler), now: now}
+	h := &handler{worker: f, messages: f, queue: f, metrics: metric.New(&out, now, "prod", "0"), log: slog.New(slog.DiscardHandler), now: now}
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
 	got, err := h.handle(ctx, events.SQSEvent{Records: messages})
 	if err != nil {

@@ -59,7 +59,7 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			DNS:      Solvers(cfg, cloud, log),
 			Keys:     secrets, Vault: secrets, ACM: acm.New(shelves(cloud)),
 			RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(accounts.Line()), Version: app.Version, Rate: cfg.Rate}), // one line, one pace
-			Bus:         bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus),
+			Bus:         bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment()),
 		},
 		Settings: renew.Settings{
 			Shard: app.Shard, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
@@ -111,7 +111,7 @@ func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(c
 	}
 	h := &handler{
 		worker: worker, messages: table, queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL),
-		metrics: metric.New(out, time.Now, app.Shard), log: log, now: time.Now,
+		metrics: metric.New(out, time.Now, cfg.Deployment(), app.Shard), log: log, now: time.Now,
 	}
 	return h.handle, nil
 }

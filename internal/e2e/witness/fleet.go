@@ -244,7 +244,7 @@ func (w *World) Issue(t testing.TB, entries ...Entry) {
 	}
 }
 
-// EventsOf lists the events of a certificate that were on the bus so far, the oldest first.
+// EventsOf lists the events of a certificate that were on the bus so far, the oldest first. Each must carry the deployment's name.
 func (w *World) EventsOf(t testing.TB, certificate string) (of []lab.Event) {
 	t.Helper()
 	more, err := w.TakeEvents(context.Background())
@@ -255,6 +255,9 @@ func (w *World) EventsOf(t testing.TB, certificate string) (of []lab.Event) {
 	defer w.mu.Unlock()
 	w.events = append(w.events, more...)
 	for _, e := range w.events {
+		if e.Detail.Deployment != w.TableName {
+			t.Errorf("an event of deployment %q is on the bus of %s: %+v", e.Detail.Deployment, w.TableName, e)
+		}
 		if e.Detail.Certificate == certificate {
 			of = append(of, e)
 		}

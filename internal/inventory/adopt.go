@@ -11,8 +11,9 @@ import (
 func Adopt(c Certificate, u InUse, now time.Time) Certificate {
 	u.RenewAt = u.ChooseRenewAt(c.Name)
 	now = now.UTC().Truncate(time.Second)
+	deliveries := c.Deliveries()
 	c.InUse = &u
-	for _, f := range c.Wanted.Deliveries() {
+	for _, f := range deliveries {
 		if f.Kind == ImportACM { // ACM may have another one
 			f.Next = now
 			c = c.Owe(f)

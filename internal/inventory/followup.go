@@ -28,6 +28,7 @@ type Followup struct {
 	Failures int           `json:"failures,omitempty"`
 	Reason   reason.Reason `json:"reason,omitempty"` // of the last failure
 	Message  string        `json:"message,omitempty"`
+	Ends     time.Time     `json:"ends,omitzero"` // of what its consumers have until it is done; zero where that isn't known, or they have nothing
 }
 
 // Revocation is a certificate that is to be revoked once another is in use.

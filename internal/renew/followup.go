@@ -94,7 +94,7 @@ func (r *run) postponed(f inventory.Followup, err error) inventory.Followup {
 
 // deliver brings what was just made current to everywhere else that it is wanted, and returns what is still owed of that.
 func (r *run) deliver() (owed []inventory.Followup) {
-	for _, f := range r.cert.Wanted.Deliveries() {
+	for _, f := range r.cert.Deliveries() {
 		if err := r.follow(f); err != nil {
 			owed = append(owed, r.postponed(f, err))
 			if !cutShort(err) {

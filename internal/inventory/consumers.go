@@ -1,0 +1,45 @@
+package inventory
+
+import "time"
+
+// ConsumersEnd is when the first of c's consumers is left without a valid certificate: the end of what is in use, or that of what is served where a
+// follow-up hasn't brought it yet. ACM, and a secret's copies, go on with what they had. Zero where nothing is in use.
+func (c *Certificate) ConsumersEnd() time.Time {
+	if c.InUse == nil {
+		return time.Time{}
+	}
+	end := c.InUse.NotAfter
+	for _, f := range c.Followups {
+		if !f.Ends.IsZero() {
+			end = earlier(end, f.Ends)
+		}
+	}
+	return end
+}
+
+// before is the delivery f with the end of what its consumers have until it is done: of what another one of the same kind still owes them, or of what
+// was in use. Tags have no consumer that could be left without a certificate.
+func (c *Certificate) before(f Followup) Followup {
+	if f.Kind == DressSaved && len(c.Wanted.Secret.Replicas) == 0 || f.Kind == Revoke {
+		return f
+	}
+	for _, owed := range c.Followups {
+		if owed.same(f) && !owed.Ends.IsZero() {
+			f.Ends = owed.Ends
+			return f
+		}
+	}
+	if c.InUse != nil && c.InUse.SecretARN != "" {
+		f.Ends = c.InUse.NotAfter
+	}
+	return f
+}
+
+// Deliveries are where what replaces c's certificate is brought, each with the end of what is there until then.
+func (c *Certificate) Deliveries() []Followup {
+	all := c.Wanted.Deliveries()
+	for i := range all {
+		all[i] = c.before(all[i])
+	}
+	return all
+}

@@ -15,11 +15,11 @@ const module = "github.com/certpace/certpace/"
 
 // rows are the house's storeys, the ground floor first. A package imports from its own row only what allowed names, and from lower rows freely.
 var rows = [][]string{
-	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait"},
+	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait", "internal/retryafter"},
 	{"internal/job", "internal/event", "internal/bundle"},
 	{"internal/plan", "internal/renew"},
 	{"internal/store/entry"},
-	{"internal/suffix", "internal/metric", "internal/fleetfile", "internal/memory", "internal/simulate", "internal/ari", "internal/ari/retryafter", "internal/issuer", "internal/dns", "internal/vault", "internal/acm", "internal/store", "internal/queue", "internal/bus"},
+	{"internal/suffix", "internal/metric", "internal/fleetfile", "internal/memory", "internal/simulate", "internal/ari", "internal/issuer", "internal/dns", "internal/vault", "internal/acm", "internal/store", "internal/queue", "internal/bus"},
 	{"internal/app", "internal/adopt", "internal/doctor"},
 	{"internal/app/planning", "internal/app/renewing"},
 	{"internal/app/operator"},
@@ -32,10 +32,9 @@ var rows = [][]string{
 // allowed are the imports between packages of one row.
 var allowed = map[string][]string{
 	"internal/inventory":    {"internal/reason"},
+	"internal/budget":       {"internal/retryafter"},
 	"internal/fleetfile":    {"internal/suffix"},
 	"internal/vault":        {"internal/issuer"}, // whose port for accounts it implements
-	"internal/issuer":       {"internal/ari/retryafter"},
-	"internal/ari":          {"internal/ari/retryafter"},
 	"internal/lab/emulator": {"internal/lab/nameserver"},
 	"internal/lab":          {"internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
 }

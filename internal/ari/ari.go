@@ -17,22 +17,22 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/certpace/certpace/internal/ari/retryafter"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/retryafter"
 )
 
 // How long until a CA is asked again about the same certificate.
 const (
-	shortest  = time.Minute      // however short the CA says (RFC 9773, 4.3.2, asks for sane bounds)
-	longest   = 24 * time.Hour   // however long the CA says, and where there is no renewal information to be had
-	otherwise = 6 * time.Hour    // where the CA doesn't say, and after errors that last (RFC 9773, 4.3.3)
-	timeout   = 20 * time.Second // of one request
-	maxBody   = 256 << 10        // bytes read of an answer
-	pace      = 5                // requests a second where no other rate is set
-	keep      = 6 * time.Hour    // a directory is believed
+	shortest  = time.Minute         // however short the CA says (RFC 9773, 4.3.2, asks for sane bounds)
+	longest   = retryafter.Believed // however long the CA says, and where there is no renewal information to be had
+	otherwise = 6 * time.Hour       // where the CA doesn't say, and after errors that last (RFC 9773, 4.3.3)
+	timeout   = 20 * time.Second    // of one request
+	maxBody   = 256 << 10           // bytes read of an answer
+	pace      = 5                   // requests a second where no other rate is set
+	keep      = 6 * time.Hour       // a directory is believed
 )
 
 // Info is what a CA suggests for one certificate.

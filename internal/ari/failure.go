@@ -10,9 +10,9 @@ import (
 	"net/http"
 	"syscall"
 
-	"github.com/certpace/certpace/internal/ari/retryafter"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/retryafter"
 )
 
 // ErrUnknownCertificate is the cause of the failure where the CA has no such certificate, or has forgotten it.

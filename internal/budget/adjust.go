@@ -3,6 +3,8 @@ package budget
 import (
 	"math/bits"
 	"time"
+
+	"github.com/certpace/certpace/internal/retryafter"
 )
 
 // learnMargin is added to a Retry-After: the header is rounded to whole seconds and may be half a second early.
@@ -11,8 +13,10 @@ const learnMargin = time.Second
 // Learn is the bucket that a 429 tells of: its next token is there at now + retryAfter + 1 s, and not before. Others spend from a
 // shared bucket too, so the CA knows better than we do; the jitter in its Retry-After makes this at most 3 % late. Combine it with
 // what is stored by Stricter, which may already count orders that the CA hasn't seen issued.
+// No bucket is further from its next token than it takes to fill, and what the CA calls by this name may fill more slowly than l: it is
+// believed for that long, or a day where that is longer.
 func Learn(l Limit, now time.Time, retryAfter time.Duration) Bucket {
-	wait := min(max(0, retryAfter), maxRefill) + learnMargin
+	wait := min(max(0, retryAfter), max(l.Refill(), retryafter.Believed)) + learnMargin
 	return Bucket{TAT: now.Add(wait + l.Refill() - l.Emission()).UTC()}
 }
 

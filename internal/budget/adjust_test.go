@@ -16,7 +16,7 @@ func TestLearnPutsTheNextTokenAtRetryAfterAndASecond(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLimit().Draw(t, "limit")
 		after := time.Duration(rapid.Int64Range(0, int64(30*day/time.Second)).Draw(t, "retry-after")) * time.Second
-		next := epoch.Add(after + time.Second)
+		next := epoch.Add(min(after, max(l.Refill(), day)) + time.Second)
 		b := Learn(l, epoch, after)
 		if d := Check(l, b, next.Add(-1)); d.Allowed || !d.RetryAt.Equal(next) {
 			t.Fatalf("a nanosecond before: %+v; want a wait until %s", d, next)
@@ -32,8 +32,12 @@ func TestLearnFromAnAbsurdHeader(t *testing.T) {
 	if d := Check(l, Learn(l, epoch, -time.Hour), epoch); d.Allowed || !d.RetryAt.Equal(epoch.Add(time.Second)) {
 		t.Errorf("a wait that has passed: %+v; want one second", d)
 	}
-	if d := Check(l, Learn(l, epoch, 1<<63-1), epoch); d.Allowed || !d.RetryAt.After(epoch.Add(50*365*day)) {
-		t.Errorf("a wait of 292 years: %+v; want a very long one", d)
+	if d := Check(l, Learn(l, epoch, 1<<63-1), epoch); d.Allowed || !d.RetryAt.Equal(epoch.Add(l.Refill()+time.Second)) {
+		t.Errorf("a wait of 292 years: %+v; want what the bucket takes to fill, a week", d)
+	}
+	orders := LetsEncrypt()[NewOrdersPerAccount]
+	if d := Check(orders, Learn(orders, epoch, 1<<63-1), epoch); d.Allowed || !d.RetryAt.Equal(epoch.Add(day+time.Second)) {
+		t.Errorf("a wait of 292 years for a bucket that fills in three hours: %+v; want a day", d)
 	}
 }
 

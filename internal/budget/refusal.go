@@ -3,16 +3,17 @@ package budget
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/certpace/certpace/internal/retryafter"
 )
 
 // Refusal is what a 429 of the CA says.
 type Refusal struct {
 	Limit      Name          // the limit that denied; empty where the CA didn't say, or named one that isn't kept here
 	Subject    string        // the name or registered domain that the detail quotes, lower-case; empty where there is none
-	RetryAfter time.Duration // how long to wait; 0 where the CA didn't say
+	RetryAfter time.Duration // how long to wait, a year at most; 0 where the CA didn't say
 	Paused     bool          // the account is paused for these names: no waiting helps, a person must open the link in the detail
 }
 
@@ -37,10 +38,11 @@ var (
 // Classify429 reads the problem document's detail and the Retry-After header (empty where there was none) of a 429 that arrived at
 // now. It never fails: of what it doesn't recognise it says nothing.
 func Classify429(detail, retryAfter string, now time.Time) Refusal {
-	r := Refusal{RetryAfter: wait(retryAfter, now)}
+	wait, said := retryafter.Parse(retryAfter, now)
+	r := Refusal{RetryAfter: wait}
 	limit, anchored := anchored(detail)
 	if !anchored {
-		r.Paused = strings.TrimSpace(retryAfter) == "" && speaksOfPause(detail)
+		r.Paused = !said && speaksOfPause(detail)
 		return r
 	}
 	r.Limit = limit
@@ -136,20 +138,6 @@ func quoted(detail string) string {
 	return ""
 }
 
-// wait reads a Retry-After header: seconds, or a date (RFC 9110, 10.2.3). What can't be read, or has passed, is 0.
-func wait(header string, now time.Time) time.Duration {
-	header = strings.TrimSpace(header)
-	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
-		return time.Duration(min(max(0, seconds), int64(maxRefill/time.Second))) * time.Second
-	}
-	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", time.RFC850, time.ANSIC} {
-		if at, err := time.Parse(layout, header); err == nil {
-			return min(max(0, at.Sub(now)), maxRefill)
-		}
-	}
-	return 0
-}
-
 // waitInText reads the moment that the detail ends with; it is cut to whole seconds there.
 func waitInText(detail string, now time.Time) time.Duration {
 	m := retryText.FindStringSubmatch(detail)
@@ -160,5 +148,5 @@ func waitInText(detail string, now time.Time) time.Duration {
 	if err != nil {
 		return 0
 	}
-	return min(max(0, at.Sub(now)), maxRefill)
+	return retryafter.Until(at, now)
 }

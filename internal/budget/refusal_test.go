@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certpace/certpace/internal/retryafter"
 )
 
 const seeLimits = ": see https://letsencrypt.org/docs/rate-limits/#"
@@ -52,11 +54,18 @@ func TestClassify429(t *testing.T) {
 		{"a header that is a date in the past", "slow down", "Mon, 30 Nov 2026 00:05:00 GMT", Refusal{}},
 		{"a negative header", "slow down", "-7", Refusal{}},
 		{"a header that is nonsense", "slow down", "soon", Refusal{}},
-		{"a header beyond all measure", "slow down", "9223372036854775807", Refusal{RetryAfter: maxRefill}},
+		{"a header with a sign", "slow down", "+5", Refusal{}},
+		{"a header beyond all measure", "slow down", "9223372036854775807", Refusal{RetryAfter: retryafter.Longest}},
+		{"a header with more digits than a number has", "slow down", "99999999999999999999999", Refusal{RetryAfter: retryafter.Longest}},
+		{"a date beyond all measure", "slow down", "Fri, 31 Dec 9999 23:59:59 GMT", Refusal{RetryAfter: retryafter.Longest}},
+		{"a time in the text beyond all measure",
+			"too many new orders (300) from this account in the last 3h0m0s, retry after 9999-12-31 23:59:59 UTC" + seeLimits + "new-orders-per-account",
+			"", Refusal{Limit: NewOrdersPerAccount, RetryAfter: retryafter.Longest}},
 		{"a limit that isn't kept here still says how long", "too many" + seeLimits + "something-new", "60", Refusal{RetryAfter: time.Minute}},
 		{"another CA's text", "Rate limit exceeded", "60", Refusal{RetryAfter: time.Minute}},
 		{"the pause, which has neither a link to the limits nor a header", pauseDetail, "", Refusal{Paused: true}},
 		{"the link alone is a pause", "Please visit: https://ca.test/sfe/v1/unpause?jwt=x", "", Refusal{Paused: true}},
+		{"a header that is nonsense makes no time of a pause", pauseDetail, "soon", Refusal{Paused: true}},
 		{"what has a time to wait isn't a pause", pauseDetail, "60", Refusal{RetryAfter: time.Minute}},
 		{"nothing says nothing", "", "", Refusal{}},
 	} {
@@ -166,7 +175,7 @@ func FuzzClassify429(f *testing.F) {
 	f.Add(`"`+strings.Repeat("a", 300)+`"#new-certificates-per-registered-domain`, "Tue, 01 Dec 2026 00:05:00 GMT")
 	f.Fuzz(func(t *testing.T, detail, header string) {
 		r := Classify429(detail, header, epoch)
-		if r.RetryAfter < 0 || r.RetryAfter > maxRefill {
+		if r.RetryAfter < 0 || r.RetryAfter > retryafter.Longest {
 			t.Fatalf("wait %s", r.RetryAfter)
 		}
 		if r.Limit != "" && (!r.Limit.Known() || r.Paused || !strings.Contains(detail, "#")) {
@@ -188,7 +197,8 @@ func FuzzClassify429(f *testing.F) {
 				t.Fatalf("%+v reads back as %+v, %v", k, back, err)
 			}
 			l := LetsEncrypt()[k.Limit]
-			if d := Check(l, Learn(l, epoch, r.RetryAfter), epoch.Add(r.RetryAfter)); d.Allowed {
+			wait := min(r.RetryAfter, max(l.Refill(), day))
+			if d := Check(l, Learn(l, epoch, r.RetryAfter), epoch.Add(wait)); d.Allowed {
 				t.Fatalf("learnt from %+v, and allowed before the wait is over", r)
 			}
 		}

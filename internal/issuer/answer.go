@@ -10,14 +10,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/certpace/certpace/internal/ari/retryafter"
+	"github.com/certpace/certpace/internal/retryafter"
 )
 
 // maxBody is the most that is read of an answer, in bytes. A chain of 100 names has about 10 KiB.
 const maxBody = 1 << 20
-
-// maxRetryAfter is the longest that a CA's wish for patience is believed.
-const maxRetryAfter = 24 * time.Hour
 
 var errTooLarge = errors.New("the answer has more than 1 MiB")
 
@@ -68,10 +65,10 @@ func (a *answer) busy() bool {
 	return a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests
 }
 
-// retryAfter is how long the CA asked to wait; 0 where it didn't say.
+// retryAfter is how long the CA asked to wait, a day at most; 0 where it didn't say.
 func (a *answer) retryAfter(now time.Time) time.Duration {
 	wait, _ := retryafter.Parse(a.header.Get("Retry-After"), now)
-	return min(wait, maxRetryAfter)
+	return min(wait, retryafter.Believed)
 }
 
 // shown is the answer that lego gets to see. An error answer is shown as a problem with nothing in it but a status: lego would act

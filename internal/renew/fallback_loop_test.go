@@ -174,7 +174,8 @@ func TestTheLoopOfPlannerAndWorkerKeepsTheCertificateAlive(t *testing.T) {
 func (w *world) fillSet(t *testing.T, d time.Duration) {
 	t.Helper()
 	k := key(budget.CertificatesPerExactSet, budget.SetHash([]string{"a.example"}))
-	full := budget.Learn(budget.LetsEncrypt()[k.Limit], w.now, d)
+	l := budget.LetsEncrypt()[k.Limit]
+	full := budget.BucketAt(w.now.Add(d + l.Refill() - l.Emission()).UnixNano()) // longer than any 429 is believed
 	if err := w.table.MoveBuckets(context.Background(), []budget.Write{{Key: k, Read: w.buckets(t, k), New: full}}); err != nil {
 		t.Fatal(err)
 	}

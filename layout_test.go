@@ -15,7 +15,7 @@ const module = "github.com/certpace/certpace/"
 
 // rows are the house's storeys, the ground floor first. A package imports from its own row only what allowed names, and from lower rows freely.
 var rows = [][]string{
-	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait", "internal/retryafter"},
+	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait", "internal/retryafter", "internal/pemfile"},
 	{"internal/job", "internal/event", "internal/bundle"},
 	{"internal/plan", "internal/renew"},
 	{"internal/store/entry"},
@@ -31,7 +31,7 @@ var rows = [][]string{
 
 // allowed are the imports between packages of one row.
 var allowed = map[string][]string{
-	"internal/inventory":    {"internal/reason"},
+	"internal/inventory":    {"internal/reason", "internal/pemfile"},
 	"internal/budget":       {"internal/retryafter"},
 	"internal/fleetfile":    {"internal/suffix"},
 	"internal/vault":        {"internal/issuer"}, // whose port for accounts it implements

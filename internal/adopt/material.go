@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/bundle"
+	"github.com/certpace/certpace/internal/pemfile"
 )
 
 // Material is a certificate as it was found. It never shows its key.
@@ -44,10 +45,14 @@ const Shapes = "certpace's own JSON; JSON with certificate, chain or fullchain, 
 // errShape is the answer to a secret of another shape. It says nothing of what was read.
 var errShape = errors.New("its shape is not understood; it can be " + Shapes)
 
-// ParsePEM reads PEM texts: certificates in any order, and at most one key that isn't encrypted. Its errors never quote what it read.
+// ParsePEM reads texts of PEM, or of what pemfile reads beside it: certificates in any order, and one key
+// at most, which isn't encrypted. Its errors never quote what it read.
 func ParsePEM(texts ...string) (Material, error) {
 	var p pile
 	for _, text := range texts {
+		if strings.TrimSpace(text) == "" { // ACM has no chain for what signed itself
+			continue
+		}
 		if err := p.add(text); err != nil {
 			return Material{}, err
 		}
@@ -66,11 +71,9 @@ func ParseSecret(text string) (Material, error) {
 
 func parseSecret(text string) (Material, error) {
 	var fields map[string]json.RawMessage
+	text = pemfile.Text([]byte(text))
 	if json.Unmarshal([]byte(text), &fields) != nil {
-		if !strings.Contains(text, "-----BEGIN ") {
-			return Material{}, errShape
-		}
-		return ParsePEM(text)
+		return parseBare(text)
 	}
 	if _, versioned := fields["schema_version"]; versioned {
 		return parseOurs(text)
@@ -89,6 +92,15 @@ func parseSecret(text string) (Material, error) {
 	return ParsePEM(certs, key)
 }
 
+// parseBare reads what is no JSON object.
+func parseBare(text string) (Material, error) {
+	m, err := ParsePEM(text)
+	if errors.Is(err, pemfile.ErrUnknown) || strings.TrimSpace(text) == "" {
+		return Material{}, errShape
+	}
+	return m, err
+}
+
 func parseOurs(text string) (Material, error) {
 	b, err := bundle.Parse(text)
 	if err != nil {
@@ -102,7 +114,7 @@ func parseOurs(text string) (Material, error) {
 	return m, nil
 }
 
-// field is a text of a JSON object: PEM as it is, with its line breaks escaped once more, or as a whole in base64.
+// field is a text of a JSON object. Where it is base64 as a whole it is decoded, since the field beside it may be PEM.
 func field(fields map[string]json.RawMessage, name string) string {
 	var s string
 	if json.Unmarshal(fields[name], &s) != nil {
@@ -113,73 +125,62 @@ func field(fields map[string]json.RawMessage, name string) string {
 			s = string(plain)
 		}
 	}
-	if !strings.Contains(s, "\n") {
-		s = strings.ReplaceAll(s, `\n`, "\n")
-	}
 	return s
 }
 
-// pile is PEM blocks being sorted.
+// pile is blocks of PEM being sorted.
 type pile struct {
-	certs []*x509.Certificate
-	key   crypto.Signer
+	certs  []*x509.Certificate
+	key    crypto.Signer
+	others []pemfile.Block // which say nothing of a certificate
 }
 
 func (p *pile) add(text string) error {
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil
-		}
-		if err := p.block(block); err != nil {
-			return err
-		}
+	blocks, err := pemfile.Read([]byte(text))
+	if err != nil {
+		return fmt.Errorf("reading PEM: %w", err)
 	}
-}
-
-func (p *pile) block(b *pem.Block) error {
-	switch {
-	case b.Type == "CERTIFICATE", b.Type == "TRUSTED CERTIFICATE":
-		c, err := x509.ParseCertificate(b.Bytes)
-		if err != nil {
-			return errors.New("reading a certificate: its content is damaged")
-		}
-		p.certs = append(p.certs, c)
-	case b.Type == "ENCRYPTED PRIVATE KEY" || b.Headers["DEK-Info"] != "":
-		return errors.New("reading a private key: it is encrypted; decrypt it first, for example by `openssl pkey`")
-	case strings.HasSuffix(b.Type, "PRIVATE KEY"):
-		key, err := parseKey(b.Bytes)
-		if err != nil {
+	for _, b := range blocks {
+		if err := p.block(b); err != nil {
 			return err
 		}
-		if p.key != nil {
-			return errors.New("reading a private key: there are two of them")
-		}
-		p.key = key
 	}
 	return nil
 }
 
-// parseKey reads a key in PKCS#8, PKCS#1 or SEC 1.
-func parseKey(der []byte) (crypto.Signer, error) {
-	for _, parse := range []func([]byte) (any, error){
-		x509.ParsePKCS8PrivateKey,
-		func(der []byte) (any, error) { return x509.ParsePKCS1PrivateKey(der) },
-		func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
-	} {
-		key, err := parse(der)
-		if signer, ok := key.(crypto.Signer); ok && err == nil {
-			return signer, nil
+func (p *pile) block(b pemfile.Block) error {
+	switch b.Kind {
+	case pemfile.Certificate:
+		c, err := b.Certificate()
+		if err != nil {
+			return fmt.Errorf("reading a certificate: %w", err)
 		}
+		p.certs = append(p.certs, c)
+	case pemfile.PrivateKey, pemfile.EncryptedKey:
+		key, err := b.Key()
+		if err != nil {
+			return fmt.Errorf("reading a private key: %w", err)
+		}
+		if p.key != nil && !equal(p.key.Public(), key.Public()) {
+			return errors.New("reading a private key: there are two of them, which differ")
+		}
+		p.key = key
+	default:
+		p.others = append(p.others, b)
 	}
-	return nil, errors.New("reading a private key: its content is damaged, or it can't sign")
+	return nil
+}
+
+func equal(a, b crypto.PublicKey) bool {
+	x, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && x.Equal(b)
 }
 
 // material puts the leaf first, which is the certificate of the key or else the first, and behind it the issuers up to where they end. What isn't
 // an issuer of it is left out, as is what comes twice.
 func (p *pile) material() (Material, error) {
 	if len(p.certs) == 0 {
-		return Material{}, errors.New("reading the certificate: there is none")
+		return Material{}, p.none()
 	}
 	chain := []*x509.Certificate{p.leaf()}
 	for next := p.issuer(chain); next != nil; next = p.issuer(chain) {
@@ -188,12 +189,22 @@ func (p *pile) material() (Material, error) {
 	return Material{certs: chain, key: p.key}, nil
 }
 
+// none says that there is no certificate, and what somebody may have taken for it.
+func (p *pile) none() error {
+	for _, b := range p.others {
+		if b.Kind == pemfile.Request || b.Kind == pemfile.PublicKey {
+			return fmt.Errorf("reading the certificate: there is none, but %s; give what the CA sent for it", b)
+		}
+	}
+	return errors.New("reading the certificate: there is none")
+}
+
 func (p *pile) leaf() *x509.Certificate {
 	if p.key == nil {
 		return p.certs[0]
 	}
 	for _, c := range p.certs {
-		if pub, ok := p.key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && pub.Equal(c.PublicKey) {
+		if equal(p.key.Public(), c.PublicKey) {
 			return c
 		}
 	}

@@ -26,6 +26,8 @@ func object(t testing.TB, fields map[string]any) string {
 	return string(out)
 }
 
+func wrapped(s string) string { return s[:64] + "\n" + s[64:] + "\n" }
+
 func b64(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
 
 // Every shape gives the same certificate, with its key and the chain in order.
@@ -49,6 +51,14 @@ func TestTheShapesOfSecrets(t *testing.T) {
 		"line breaks that were escaped twice":  object(t, map[string]any{"fullchain": strings.ReplaceAll(c.leaf+c.chain, "\n", `\n`), "private_key": strings.ReplaceAll(c.key, "\n", `\n`)}),
 		"PEM, one after the other":             c.key + c.leaf + c.chain,
 		"PEM with words between":               "a note\n" + c.leaf + "Bag Attributes\n" + c.chain + old,
+		"joined blocks":                        strings.ReplaceAll(c.leaf+c.chain+c.key, "-----\n-----", "----------"),
+		"a byte order mark before each":        "\ufeff" + c.leaf + "\ufeff" + c.chain + "\ufeff" + c.key,
+		"JSON behind a byte order mark":        "\ufeff" + object(t, map[string]any{"fullchain": c.leaf + c.chain, "private_key": c.key}),
+		"its fields behind byte order marks":   object(t, map[string]any{"fullchain": "\ufeff" + c.leaf + "\ufeff" + c.chain, "private_key": "\ufeff" + c.key}),
+		"Kubernetes, in base64, in lines":      object(t, map[string]any{"tls.crt": wrapped(b64(c.leaf + c.chain)), "tls.key": wrapped(b64(c.key))}),
+		"blanks for line breaks":               object(t, map[string]any{"certificate": strings.ReplaceAll(c.leaf+c.chain, "\n", " "), "private_key": strings.ReplaceAll(c.key, "\n", " ")}),
+		"CR for line breaks":                   strings.ReplaceAll(c.leaf+c.chain+c.key, "\n", "\r"),
+		"the key beside the certificate, too":  object(t, map[string]any{"fullchain": c.leaf + c.chain + c.key, "private_key": c.key}),
 		"a key of the old kind and parameters": c.leaf + c.chain + "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" + old,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +107,12 @@ func TestSecretsThatCantBeTakenOver(t *testing.T) {
 		"two keys":                      {c.leaf + c.chain + c.key + other.key, "there are two"},
 		"a damaged key":                 {c.leaf + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "its content is damaged"},
 		"a damaged certificate":         {c.key + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "its content is damaged"},
+		"a certificate that breaks off": {c.key + c.leaf + c.chain[:200], "it holds a certificate without its -----END line"},
+		"a request instead":             {"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n" + c.key, "there is none, but a certificate signing request"},
+		"a key of OpenSSH":              {c.leaf + c.chain + "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n", "OpenSSH's own form"},
+		"PKCS#7":                        {"-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----\n" + c.key, "PKCS#7"},
+		"a Java keystore":               {"\xfe\xed\xfe\xed\x00\x00\x00\x02", "Java keystore"},
+		"a damaged line of a block":     {c.key + c.leaf + c.chain[1:], "damaged -----BEGIN or -----END lines"},
 		"a newer schema of ours":        {`{"schema_version":2,"private_key":"x"}`, "schema_version 2 is not understood"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certpace/certpace/internal/pemfile"
 )
 
 // Config is everything that the environment says. Standard AWS_* variables are the SDK's business.
@@ -154,19 +156,24 @@ func readDirectory(c *Config, value string) error {
 	return nil
 }
 
-// readBundle takes PEM text or the name of a file with it.
+// readBundle takes PEM text or the name of a file with it. A certificate that can't be read is a fault:
+// without it the CA's own may be the one that isn't trusted.
 func readBundle(c *Config, value string) error {
-	data := []byte(value)
-	if !strings.Contains(value, "-----BEGIN") {
-		var err error
-		if data, err = os.ReadFile(value); err != nil {
-			return fmt.Errorf("reading the file: %w", err)
+	certs, err := pemfile.Certificates([]byte(value))
+	if err != nil && !strings.Contains(value, "-----BEGIN") {
+		data, missing := os.ReadFile(value)
+		if missing != nil {
+			return fmt.Errorf("reading the file: %w", missing)
 		}
+		certs, err = pemfile.Certificates(data)
 	}
-	if block, _ := pem.Decode(data); block == nil || block.Type != "CERTIFICATE" {
-		return errors.New("no certificate in PEM is in it")
+	if err != nil {
+		return fmt.Errorf("reading the CA's certificates: %w", err)
 	}
-	c.CABundle = data
+	c.CABundle = nil
+	for _, cert := range certs {
+		c.CABundle = append(c.CABundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
+	}
 	return nil
 }
 

@@ -1,13 +1,26 @@
 package app
 
 import (
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-const somePEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+// somePEM is a root of nobody's.
+const somePEM = `-----BEGIN CERTIFICATE-----
+MIIBgjCCASmgAwIBAgIUZMEz3iFb2gKuxc6a79NegE7IVpwwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLVGVzdCBpc3N1ZXIwIBcNMjYxMTMwMjMzMDU0WhgPMjEyNjEx
+MDYyMzMwNTRaMBYxFDASBgNVBAMMC1Rlc3QgaXNzdWVyMFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAE3LyovylWOBqTOF/YmyvSAgNhcGY9zJIqUz7kPtEDCaV27G2F
+k10C28s+83615wyN6z1OA8e9QqxYNICuEdKhSqNTMFEwHQYDVR0OBBYEFD/w5+tC
+sSA+2Kj4rjjfEKBfPOYcMB8GA1UdIwQYMBaAFD/w5+tCsSA+2Kj4rjjfEKBfPOYc
+MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgG2Trw2TzRK9aae0P
+S005N70fkTOTiCtZHSPgjg7MxvoCIAheKCyfPy0R3s7o7LJoMj6/nV9KOtJiQpnW
+/hTyCh1G
+-----END CERTIFICATE-----
+`
 
 func environ(more ...string) []string {
 	return append([]string{
@@ -39,6 +52,28 @@ func TestLoad(t *testing.T) {
 		for _, v := range []string{somePEM, file} {
 			if c, err := Load(environ("CERTPACE_ACME_CA_BUNDLE="+v), Functions); err != nil || string(c.CABundle) != somePEM {
 				t.Errorf("%q: %q, %v", v, c.CABundle, err)
+			}
+		}
+	})
+	t.Run("in every form that people have it in", func(t *testing.T) {
+		for _, v := range []string{"\ufeff" + somePEM, strings.ReplaceAll(somePEM, "\n", `\n`), strings.ReplaceAll(somePEM, "\n", " "), base64.StdEncoding.EncodeToString([]byte(somePEM))} {
+			if c, err := Load(environ("CERTPACE_ACME_CA_BUNDLE="+v), Functions); err != nil || string(c.CABundle) != somePEM {
+				t.Errorf("%q: %q, %v", v, c.CABundle, err)
+			}
+		}
+		joined := strings.TrimSpace(somePEM) + somePEM
+		if c, err := Load(environ("CERTPACE_ACME_CA_BUNDLE="+joined), Functions); err != nil || string(c.CABundle) != somePEM+somePEM {
+			t.Errorf("joined: %q, %v", c.CABundle, err)
+		}
+	})
+	t.Run("what can't be read in the CA bundle is named", func(t *testing.T) {
+		for v, says := range map[string]string{
+			somePEM + "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n": "it holds a certificate, and its content is damaged (block 2 of 2)",
+			somePEM + somePEM[:200]:                             "it holds a certificate without its -----END line",
+			strings.ReplaceAll(somePEM, "CERTIFICATE", "PKCS7"): "it is PKCS#7",
+		} {
+			if _, err := Load(environ("CERTPACE_ACME_CA_BUNDLE="+v), Functions); err == nil || !strings.Contains(err.Error(), "CERTPACE_ACME_CA_BUNDLE: reading the CA's certificates: ") || !strings.Contains(err.Error(), says) {
+				t.Errorf("%q: %v", v, err)
 			}
 		}
 	})

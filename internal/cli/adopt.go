@@ -14,6 +14,7 @@ import (
 	"github.com/certpace/certpace/internal/adopt"
 	"github.com/certpace/certpace/internal/app/operator"
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/pemfile"
 	"github.com/certpace/certpace/internal/renew"
 )
 
@@ -169,6 +170,9 @@ func fromFiles(files ...string) (adopt.Material, error) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return adopt.Material{}, usage{fmt.Errorf("reading the file: %w", err)}
+		}
+		if _, err := pemfile.Read(text); err != nil { // while it is known which of them it is
+			return adopt.Material{}, within(file, err)
 		}
 		texts = append(texts, string(text))
 	}

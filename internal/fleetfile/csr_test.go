@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -71,6 +72,31 @@ func TestARequestOfTheUsersOwnKey(t *testing.T) {
 	}
 }
 
+// A text that stays as it is keeps its hash: what is wanted doesn't change by how it is read.
+func TestARequestAsPeopleHaveIt(t *testing.T) {
+	csr := csrOf(t, newKey(t, inventory.EC256), nil, "a.example.com", "b.example.com")
+	for name, text := range map[string]string{
+		"a byte order mark":      "\ufeff" + csr,
+		"blanks for line breaks": strings.ReplaceAll(csr, "\n", " "),
+		"escaped line breaks":    strings.ReplaceAll(csr, "\n", `\n`),
+		"CR and LF":              strings.ReplaceAll(csr, "\n", "\r\n"),
+		"its old label":          strings.ReplaceAll(csr, "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"),
+		"words before it":        "made by openssl\n" + csr,
+	} {
+		t.Run(name, func(t *testing.T) {
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := fmt.Sprintf(`{"certificates":[{"name":"www","domains":["a.example.com","b.example.com"],"csr":%s}]}`, quoted)
+			entries, faults := Parse([]byte(file), letsTest)
+			if len(faults) > 0 || entries[0].Wanted.CSR != text {
+				t.Errorf("%v", faults)
+			}
+		})
+	}
+}
+
 func TestFaultsOfARequest(t *testing.T) {
 	key := newKey(t, inventory.EC256)
 	good := csrOf(t, key, nil, "a.example.com", "b.example.com")
@@ -96,6 +122,9 @@ func TestFaultsOfARequest(t *testing.T) {
 		says string
 	}{
 		"no PEM at all":           {"MIIB", nil, "line 5: certificates[0] (www): csr: is no certificate signing request in PEM"},
+		"a certificate instead":   {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", nil, "csr: is no certificate signing request in PEM (-----BEGIN CERTIFICATE REQUEST-----) but a certificate"},
+		"it breaks off":           {good[:200], nil, "it holds a certificate signing request without its -----END line"},
+		"PKCS#7":                  {"-----BEGIN PKCS7-----\nAAAA\n-----END PKCS7-----", nil, "it is PKCS#7"},
 		"damaged":                 {"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----", nil, "csr: is damaged"},
 		"forged":                  {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: forged})), nil, "csr: has a signature that its own key didn't make"},
 		"two requests":            {good + good, nil, "csr: has something behind the request"},

@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
 )
 
 // late is how long after its time a certificate must not be looked at for: a tick comes every 15 minutes at least, and one may fail.
@@ -153,8 +155,51 @@ func (v *visit) secrets(ctx context.Context) {
 		}
 	}
 	if len(gone) > 0 {
-		v.say("secrets", "", Fail, "%d certificates in use have no secret: %s. Their consumers read nothing: reissue them", len(gone), some(gone))
+		v.gone(ctx, gone)
 		return
 	}
 	v.say("secrets", "", OK, "each of %d certificates in use has its secret", n)
+}
+
+// gone says what to do about secrets that aren't listed: one that waits for its deletion is brought back, and only one that is really gone is issued anew.
+func (v *visit) gone(ctx context.Context, names []string) {
+	var lost []string
+	for _, name := range names {
+		switch err := v.Secrets.Look(ctx, name); {
+		case errors.Is(err, renew.ErrNoSecret):
+			lost = append(lost, name)
+		case err != nil:
+			v.say("secrets", name, Fail, "its consumers can't read it: %v", err)
+		}
+	}
+	if len(lost) > 0 {
+		v.say("secrets", "", Fail, "%d certificates in use have no secret: %s. Their consumers read nothing: reissue them", len(lost), some(lost))
+	}
+}
+
+// old is how long a key may wait for its issuance before it is taken to be left behind.
+const old = 24 * time.Hour
+
+// pending says which keys of issuances were left behind: a worker that died, or was frozen beyond its lease, may leave one.
+func (v *visit) pending(ctx context.Context) {
+	open := map[string]bool{}
+	for _, c := range v.fleet {
+		open[c.Name] = c.Status.Issuance != ""
+	}
+	var left []string
+	for p, err := range v.Secrets.EachPending(ctx) {
+		if err != nil {
+			v.say("keys", "", Fail, "%v", err)
+			return
+		}
+		if !open[p.Certificate] && p.Created.Before(v.Now.Add(-old)) {
+			left = append(left, p.Name)
+		}
+	}
+	if len(left) > 0 {
+		v.say("keys", "", Warn, "%d keys of issuances that are over lie in the vault: %s. Nobody needs them: `aws secretsmanager delete-secret --force-delete-without-recovery --secret-id %s`",
+			len(left), some(left), left[0])
+		return
+	}
+	v.say("keys", "", OK, "no key of an issuance was left behind")
 }

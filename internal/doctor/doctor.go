@@ -28,7 +28,7 @@ const (
 
 // Finding is what one check found; its JSON is stable.
 type Finding struct {
-	Check   string `json:"check"`   // table, planner, queue, certificates, secrets, ca, dns or caa
+	Check   string `json:"check"`   // table, planner, queue, certificates, secrets, keys, ca, dns or caa
 	Subject string `json:"subject"` // what was looked at: a name, a directory's URL, a reason; may be empty
 	State   State  `json:"state"`
 	Message string `json:"message"`
@@ -46,9 +46,12 @@ type Backlog interface {
 	Waiting(ctx context.Context) (int, error)
 }
 
-// Secrets lists the secrets that have certificates' names.
+// Secrets lists the secrets that have certificates' names, and the keys of issuances, and reads none.
 type Secrets interface {
 	EachCertificate(ctx context.Context) iter.Seq2[vault.Listed, error]
+	EachPending(ctx context.Context) iter.Seq2[vault.Pending, error]
+	// Look says why a certificate's secret can't be used; nil where it is there. Errors: renew.ErrNoSecret.
+	Look(ctx context.Context, certificate string) error
 }
 
 // CAs read directories.
@@ -93,6 +96,7 @@ func (d *Doctor) Examine(ctx context.Context, names []string) []Finding {
 		v.planner()
 		v.certificates()
 		v.secrets(ctx)
+		v.pending(ctx)
 	}
 	v.queue(ctx)
 	v.cas(ctx)

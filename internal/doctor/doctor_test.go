@@ -35,6 +35,8 @@ type patient struct {
 	pace      time.Duration
 	secrets   []string
 	secretErr error
+	marked    error // what a look at a secret that isn't listed says; nil: it is gone
+	keys      []vault.Pending
 	cas       map[string]issuer.Description
 	zoneErr   error
 	forbidden string // the identity that CAA records leave out
@@ -69,6 +71,23 @@ func (v vaultOf) EachCertificate(context.Context) iter.Seq2[vault.Listed, error]
 			yield(vault.Listed{}, v.secretErr)
 		}
 	}
+}
+
+func (v vaultOf) EachPending(context.Context) iter.Seq2[vault.Pending, error] {
+	return func(yield func(vault.Pending, error) bool) {
+		for _, k := range v.keys {
+			if !yield(k, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (v vaultOf) Look(context.Context, string) error {
+	if v.marked != nil {
+		return v.marked
+	}
+	return renew.ErrNoSecret
 }
 
 func (p *patient) Describe(_ context.Context, directory string) (issuer.Description, error) {
@@ -162,6 +181,29 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		"a secret that is gone": {
 			func(p *patient) { p.secrets = []string{"other"} }, "secrets", doctor.Fail, "1 certificates in use have no secret: www",
 		},
+		"a secret that waits for its deletion is brought back, not issued anew": {
+			func(p *patient) { p.secrets, p.marked = nil, errors.New("bring it back with restore-secret") }, "secrets", doctor.Fail, "its consumers can't read it: bring it back with restore-secret",
+		},
+		"a secret that can't be read by the worker": {
+			func(p *patient) {
+				p.fleet[0].Status.Failures, p.fleet[0].Status.Reason, p.fleet[0].Status.Message = 1, reason.PermissionDenied, "allow secretsmanager:GetSecretValue on certpace/www"
+			}, "certificates", doctor.Warn, "www: allow secretsmanager:GetSecretValue",
+		},
+		"a key that an issuance left behind": {
+			func(p *patient) {
+				p.keys = []vault.Pending{{Name: "certpace/pending/www/1", Certificate: "www", Created: now.Add(-25 * time.Hour)}}
+			}, "keys", doctor.Warn, "--secret-id certpace/pending/www/1",
+		},
+		"a key that is young": {
+			func(p *patient) {
+				p.keys = []vault.Pending{{Name: "certpace/pending/www/1", Certificate: "www", Created: now.Add(-23 * time.Hour)}}
+			}, "keys", doctor.OK, "no key of an issuance was left",
+		},
+		"a key whose issuance is open": {
+			func(p *patient) {
+				p.keys, p.fleet[0].Status.Issuance = []vault.Pending{{Name: "certpace/pending/www/1", Certificate: "www", Created: now.Add(-25 * time.Hour)}}, "k"
+			}, "keys", doctor.OK, "no key of an issuance was left",
+		},
 		"secrets that may not be listed": {
 			func(p *patient) { p.secrets, p.secretErr = nil, errors.New("secretsmanager:ListSecrets is denied") }, "secrets", doctor.Fail, "ListSecrets",
 		},
@@ -218,7 +260,7 @@ func TestWhoIsWellIsToldSo(t *testing.T) {
 		}
 		checks[f.Check] = true
 	}
-	if len(checks) != 8 || doctor.Failed(all) != 0 {
+	if len(checks) != 9 || doctor.Failed(all) != 0 {
 		t.Errorf("%d checks: %v", len(checks), all)
 	}
 }

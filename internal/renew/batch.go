@@ -45,10 +45,17 @@ func (b *batch) pass(ctx context.Context, deliveries []Delivery, which []int, re
 }
 
 func (b *batch) one(ctx context.Context, d Delivery) Result {
-	r := &run{batch: b, job: d.Job, log: b.Log.With("certificate", d.Job.Certificate, "job", d.Job.ID)}
-	res := r.one(ctx)
+	r := b.begin(d)
+	var res Result
+	if err := r.guarded(func() error { res = r.one(ctx); return nil }); err != nil {
+		res = r.panicked(ctx, err)
+	}
 	res.MessageID = d.MessageID
 	return res
+}
+
+func (b *batch) begin(d Delivery) *run {
+	return &run{batch: b, job: d.Job, received: d.Received, log: b.Log.With("certificate", d.Job.Certificate, "job", d.Job.ID)}
 }
 
 // lines groups deliveries by certificate, in the order of their first appearance.

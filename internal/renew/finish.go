@@ -144,7 +144,7 @@ func (r *run) settle(ctx context.Context, err error) Result {
 	if r.iss.ID == "" && errors.Is(err, ErrConflict) { // an operator's change came in between; nothing was begun
 		return Result{Again: time.Second, Reason: reason.Interrupted}
 	}
-	o := judge(err, r.Now(), r.cert.Status.Failures)
+	o := judge(err, r.Now(), r.cert.Status.Failures, r.received)
 	r.log.Log(ctx, o.level(), "not issued", "reason", o.status.Reason, "next_attempt", o.status.NextAttempt, "cause", err.Error())
 	if r.iss.ID != "" && !errors.Is(err, ErrLost) {
 		err = r.suspend(ctx, o)
@@ -246,11 +246,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 // tell puts what failed on the bus; a job that merely goes on later, or waits for another, is no news.
 func (r *run) tell(ctx context.Context, o outcome) {
 	e, news := o.event(r.subject(r.cert.InUse))
-	if !news {
-		return
-	}
-	err := within(ctx, settleTimeout, func(ctx context.Context) error { return r.Bus.Publish(ctx, e) })
-	if err != nil {
-		r.log.Warn("telling the bus", "cause", err.Error())
+	if news {
+		r.announce(ctx, e)
 	}
 }

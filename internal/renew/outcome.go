@@ -16,6 +16,12 @@ import (
 // somebody did and told nobody.
 const askAPerson = 24 * time.Hour
 
+// Hand-backs end: a message that is received too often is dead.
+const (
+	patient      = 5  // how often a job may say that it only goes on later before that is a failure like others
+	mostReceived = 10 // how often a message is received before the table alone knows when to go on
+)
+
 // outcome is what an attempt that issued nothing means.
 type outcome struct {
 	status    inventory.Status // Due equals NextAttempt
@@ -23,16 +29,18 @@ type outcome struct {
 	keepAll   bool             // the next delivery goes on right where this one stopped
 	orderDead bool             // the order can't be finished any more
 	heldBy    string           // the certificate whose issuance holds the names
+	received  int              // how often the message was delivered
 }
 
-// judge turns an error into what it means, at now, for a certificate that failed so many times in a row before.
-func judge(err error, now time.Time, failures int) outcome {
+// judge turns an error into what it means, at now, for a certificate that failed so many times in a row before, of a job that was received so often.
+func judge(err error, now time.Time, failures, received int) outcome {
 	var (
 		held    *Held
 		waiting *deferred
 		denied  *Denied
+		bug     *bugError
 	)
-	o := outcome{status: inventory.Status{Failures: failures, At: now, Message: budget.RedactUnpause(err.Error())}}
+	o := outcome{received: received, status: inventory.Status{Failures: failures, At: now, Message: budget.RedactUnpause(err.Error())}}
 	switch {
 	case errors.As(err, &held):
 		o.waits(reason.InProgress, held.Until)
@@ -42,6 +50,8 @@ func judge(err error, now time.Time, failures int) outcome {
 		o.status.Limit, o.status.LimitKey = string(waiting.need.Key.Limit), waiting.need.Key.Subject
 	case errors.As(err, &denied):
 		o.denied(denied, now)
+	case errors.As(err, &bug):
+		o.stays(reason.Interrupted, now)
 	default:
 		o.judgeFailure(asFailure(err), now)
 	}
@@ -65,8 +75,11 @@ func (o *outcome) denied(d *Denied, now time.Time) {
 
 func (o *outcome) judgeFailure(f *Failure, now time.Time) {
 	if f.Reason == reason.Deadline || f.Reason == reason.Interrupted {
-		o.keepAll = true
-		o.waits(f.Reason, now)
+		if o.keepAll = true; o.received < patient {
+			o.waits(f.Reason, now)
+			return
+		}
+		o.stays(f.Reason, now)
 		return
 	}
 	o.failed = true
@@ -80,6 +93,13 @@ func (o *outcome) judgeFailure(f *Failure, now time.Time) {
 	}
 	o.waits(f.Reason, next)
 	o.orderDead = f.Reason == reason.ValidationFailed || f.Reason == reason.CARefused || f.Reason == reason.BadCertificate
+}
+
+// stays is a failure of which everything is kept: the next attempt goes on right where this one stopped.
+func (o *outcome) stays(r reason.Reason, now time.Time) {
+	o.failed, o.keepAll = true, true
+	o.status.Failures++
+	o.waits(r, now.Add(inventory.Backoff(o.status.Failures)))
 }
 
 // asFailure gives every error its kind and reason.
@@ -102,7 +122,7 @@ func asFailure(err error) *Failure {
 // result answers the message: near enough, the queue brings it back; else the table does.
 func (o outcome) result(now time.Time) Result {
 	wait := max(o.status.NextAttempt.Sub(now), time.Second)
-	if wait <= SoonEnough {
+	if wait <= SoonEnough && o.received < mostReceived {
 		return Result{Again: wait, Reason: o.status.Reason, Failed: o.failed, heldBy: o.heldBy}
 	}
 	return Result{Done: true, Reason: o.status.Reason, Failed: o.failed, heldBy: o.heldBy}

@@ -74,6 +74,7 @@ type Worker struct {
 type Delivery struct {
 	MessageID string
 	Job       Job
+	Received  int // how often it was delivered, this time included; 0 where that isn't known
 }
 
 // Result is what became of a delivery.
@@ -97,13 +98,13 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	}
 	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
 	defer cancel()
+	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
 	fence, err := w.acquire(work, owner, deadline.Add(LeaseMargin))
 	if err != nil {
-		return w.handBack(deliveries, err)
+		return b.unleased(ctx, deliveries, err)
 	}
 	var pace time.Duration
 	defer func() { w.releaseWorker(ctx, owner, fence, pace) }()
-	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
 	began := w.Now()
 	closing, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)/3)) // the rest is for handing back
 	defer cancel()
@@ -129,21 +130,6 @@ func (w *Worker) pace(results []Result, took time.Duration) time.Duration {
 // margin is what is kept free before a deadline: of a short invocation no more than a tenth, or nothing would be left to work in.
 func (w *Worker) margin(deadline time.Time) time.Duration {
 	return min(w.Margin, deadline.Sub(w.Now())/10)
-}
-
-// handBack answers all deliveries where the worker's lease can't be had.
-func (w *Worker) handBack(deliveries []Delivery, err error) []Result {
-	again, why := time.Minute, asFailure(err).Reason
-	var held *Held
-	if errors.As(err, &held) {
-		again, why = min(max(held.Until.Sub(w.Now()), time.Second), SoonEnough), reason.InProgress
-	}
-	w.Log.Warn("the worker's lease can't be had, handing back", "jobs", len(deliveries), "again", again, "cause", err.Error())
-	results := make([]Result, 0, len(deliveries))
-	for _, d := range deliveries {
-		results = append(results, Result{MessageID: d.MessageID, Again: again, Reason: why})
-	}
-	return results
 }
 
 // acquire takes the worker's lease. Where it isn't known whether it was taken it asks again, which gives an owner what he has, and gives it back if
@@ -193,6 +179,7 @@ type run struct {
 	*batch
 	carried
 	job      Job
+	received int // how often its message was delivered
 	cert     inventory.Certificate
 	current  *Stored // what consumers read now; nil where there is nothing
 	asked    bool    // a person asked for it by message
@@ -215,14 +202,15 @@ type carried struct {
 	finalized crypto.Signer // the key with which this invocation finalized the order
 }
 
-// one does the job: it admits it, claims the issuance and carries it through, and settles what came of it.
+// one does the job: it admits it, claims the issuance and carries it through, and settles what came of it. Whatever fails is in the table when it ends.
 func (r *run) one(ctx context.Context) Result {
 	if r.work.Err() != nil {
 		return Result{Again: time.Second, Reason: reason.Deadline}
 	}
-	if err := r.load(r.work); err != nil {
-		return r.unloaded(err)
+	if err := r.find(r.work); err != nil {
+		return r.unfound(ctx, err)
 	}
+	unread := r.read(r.work)
 	res := r.attend(ctx, Result{})
 	r.asked = r.job.wish() != nil
 	r.again = r.asked && askedSince(r.cert, r.job) && r.job.ID != r.cert.Status.Job
@@ -232,16 +220,24 @@ func (r *run) one(ctx context.Context) Result {
 	case r.cert.Status.Issuance == "" || a.Reason == reason.Backoff:
 		return res.and(r.declined(r.work, a))
 	}
+	if unread != nil {
+		return res.and(r.settle(ctx, unread))
+	}
+	return res.and(r.issued(ctx))
+}
+
+// issued carries the job out, and then what is owed after it.
+func (r *run) issued(ctx context.Context) Result {
 	r.onCompromise()
 	err := r.carryOut()
 	done := r.settle(ctx, err)
-	if err == nil && r.undelivered != "" {
+	if err != nil {
+		return done
+	}
+	if r.undelivered != "" {
 		done.Failed, done.Reason = true, r.undelivered
 	}
-	if err == nil {
-		return r.attend(ctx, res.and(done))
-	}
-	return res.and(done)
+	return r.attend(ctx, done)
 }
 
 // carryOut claims the issuance and carries it through.
@@ -267,20 +263,25 @@ func (r Result) and(issuance Result) Result {
 	return issuance
 }
 
-// load reads the certificate's entry and what consumers read now, and lets the table follow the vault where the vault is newer: a
-// table restored from a backup must not reissue what exists.
-func (r *run) load(ctx context.Context) error {
+// find reads the certificate's entry.
+func (r *run) find(ctx context.Context) error {
 	c, err := r.Certificates.Certificate(ctx, r.job.Certificate)
 	if err != nil {
 		return fmt.Errorf("loading %s: %w", r.job.Certificate, err)
 	}
 	r.cert = c
-	stored, err := r.Vault.Current(ctx, c.Name)
+	return nil
+}
+
+// read reads what consumers read now, and lets the table follow the vault where the vault is newer: a table restored from a backup must not
+// reissue what exists.
+func (r *run) read(ctx context.Context) error {
+	stored, err := r.Vault.Current(ctx, r.cert.Name)
 	switch {
 	case errors.Is(err, ErrNoSecret):
 		return nil
 	case err != nil:
-		return fmt.Errorf("reading the secret of %s: %w", c.Name, err)
+		return fmt.Errorf("reading the secret of %s: %w", r.cert.Name, err)
 	}
 	r.current = &stored
 	r.followVault(stored)
@@ -297,16 +298,4 @@ func (r *run) followVault(s Stored) {
 	u.RenewAt = u.ChooseRenewAt(r.cert.Name)
 	r.cert.InUse = &u
 	r.log.Info("the vault holds a newer certificate than the table knew", "serial", u.Serial)
-}
-
-// unloaded answers a job whose certificate couldn't even be read.
-func (r *run) unloaded(err error) Result {
-	if errors.Is(err, ErrUnknown) {
-		return Result{Done: true, Reason: reason.UnknownCertificate, Refused: &job.Refusal{
-			Reason: reason.UnknownCertificate, Message: fmt.Sprintf("certificate %q is not in the inventory; `certpace apply` it first", r.job.Certificate),
-		}}
-	}
-	f := asFailure(err)
-	r.log.Error("job not begun", "reason", f.Reason, "cause", err.Error())
-	return Result{Again: inventory.Backoff(1), Reason: f.Reason}
 }

@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"slices"
@@ -73,6 +72,7 @@ type world struct {
 	looks     int               // how often it was asked
 	skipped   string            // the call that only says that it was done
 	interrupt func(string)      // told of every call but the table's
+	log       *slog.Logger      // of the worker; nil for none
 }
 
 func newWorld(t testing.TB) *world {
@@ -159,13 +159,17 @@ func (w *world) do(name string, act func() error) error {
 }
 
 func (w *world) worker() *renew.Worker {
+	log := w.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	return &renew.Worker{
 		Ports: renew.Ports{
 			Certificates: w.table, Issuances: w.table, Budgets: w.table, Sets: w.table, Lease: w.table,
 			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, ACM: shelf{w}, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{
-			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: log,
 			RegisteredDomains: func([]string) []string { return []string{"a.example"} },
 			Sleep:             func(_ context.Context, d time.Duration) error { w.pass(d); return nil },
 		},
@@ -174,6 +178,15 @@ func (w *world) worker() *renew.Worker {
 
 // deliver runs one invocation of 15 minutes with these jobs. The context's deadline is real time; the leases are of the world's.
 func (w *world) deliver(owner string, jobs ...renew.Job) []renew.Result {
+	return w.receiveAll(owner, 1, jobs...)
+}
+
+// receive is a delivery of one message that was received so often.
+func (w *world) receive(owner string, received int, j renew.Job) renew.Result {
+	return w.receiveAll(owner, received, j)[0]
+}
+
+func (w *world) receiveAll(owner string, received int, jobs ...renew.Job) []renew.Result {
 	w.mu.Lock()
 	deadline := w.now.Add(15 * time.Minute)
 	w.mu.Unlock()
@@ -181,7 +194,7 @@ func (w *world) deliver(owner string, jobs ...renew.Job) []renew.Result {
 	defer cancel()
 	var ds []renew.Delivery
 	for i, j := range jobs {
-		ds = append(ds, renew.Delivery{MessageID: fmt.Sprint("m", i), Job: j})
+		ds = append(ds, renew.Delivery{MessageID: fmt.Sprint("m", i), Job: j, Received: received})
 	}
 	return w.worker().Run(ctx, owner, ds)
 }

@@ -42,7 +42,25 @@ func isDeleted(err error) bool {
 		return false
 	}
 	m := strings.ToLower(e.ErrorMessage())
-	return strings.Contains(m, "deletion") || strings.Contains(m, "marked deleted")
+	return !strings.Contains(m, "kms") && (strings.Contains(m, "deletion") || strings.Contains(m, "marked deleted"))
+}
+
+// isKeyOff says whether it is the KMS key's own state that keeps a secret from being read or written: disabled, waiting for its deletion, or gone. Secrets
+// Manager passes on what KMS says, or has two codes of its own.
+func isKeyOff(code, words string) bool {
+	if code == "EncryptionFailure" || code == "DecryptionFailure" {
+		return true
+	}
+	w := strings.ToLower(code + " " + words)
+	if !strings.Contains(w, "kms") {
+		return false
+	}
+	for _, state := range []string{"disabled", "pending deletion", "pendingdeletion", "invalid state", "kmsinvalidstate", "not enabled", "unavailable"} {
+		if strings.Contains(w, state) {
+			return true
+		}
+	}
+	return false
 }
 
 // fail turns the service's error into a failure that says what can be done about it. Nothing of the value that was sent gets
@@ -59,6 +77,10 @@ func (c call) fail(ctx context.Context, err error) error {
 		return c.deleted()
 	}
 	code, words := c.words(err)
+	if isKeyOff(code, words) {
+		return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("%s: its KMS key can't be used as it is (%s); look with `aws kms describe-key`, then "+
+			"`aws kms enable-key`, or `aws kms cancel-key-deletion` and enable it", c.doing, words))
+	}
 	switch kindOf(code) {
 	case denied:
 		return c.denied(code, words)
@@ -96,7 +118,7 @@ func kindOf(code string) errorKind {
 	case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "NotAuthorized", "UnrecognizedClientException",
 		"InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "MissingAuthenticationToken":
 		return denied
-	case "InvalidRequestException", "InvalidParameterException", "ValidationException", "EncryptionFailure", "DecryptionFailure",
+	case "InvalidRequestException", "InvalidParameterException", "ValidationException",
 		"MalformedPolicyDocumentException", "PublicPolicyException":
 		return forbidden
 	default:

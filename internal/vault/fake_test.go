@@ -335,7 +335,7 @@ func (f *fake) ListSecrets(_ context.Context, in *secretsmanager.ListSecretsInpu
 				out.NextToken = out.SecretList[1].Name
 				return nil
 			}
-			e := types.SecretListEntry{Name: &s.name, ARN: &s.arn, KmsKeyId: keyOrNil(s.kms)}
+			e := types.SecretListEntry{Name: &s.name, ARN: &s.arn, KmsKeyId: keyOrNil(s.kms), CreatedDate: aws.Time(created)}
 			for k, v := range s.tags {
 				e.Tags = append(e.Tags, types.Tag{Key: aws.String(k), Value: aws.String(v)})
 			}
@@ -345,6 +345,9 @@ func (f *fake) ListSecrets(_ context.Context, in *secretsmanager.ListSecretsInpu
 	})
 	return out, err
 }
+
+// created is when every secret of the fake was made.
+var created = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
 
 func keyOrNil(s string) *string {
 	if s == "" {

@@ -202,12 +202,17 @@ func TestFailuresSayWhatCanBeDone(t *testing.T) {
 	}{
 		"a KMS key that may not be used names what to allow": {api("AccessDeniedException", "Access to KMS is not allowed"), renew.Never, reason.PermissionDenied, "kms:GenerateDataKey"},
 		"a KMS key that is switched off needs a person":      {api("EncryptionFailure", "Check that the KMS key is enabled"), renew.Never, reason.Configuration, "KMS key is enabled"},
-		"credentials that aren't any need a person":          {api("UnrecognizedClientException", "The security token is invalid"), renew.Never, reason.PermissionDenied, "token is invalid"},
-		"throttling passes":                                  {throttled, renew.Later, reason.StorageFailed, "Rate exceeded"},
-		"an outage passes":                                   {api("InternalServiceError", "try again"), renew.Later, reason.StorageFailed, "try again"},
-		"a quota may be raised meanwhile":                    {api("LimitExceededException", "quota"), renew.Later, reason.StorageFailed, "quota"},
-		"an expired token is renewed by itself":              {api("ExpiredTokenException", "expired"), renew.Later, reason.StorageFailed, "expired"},
-		"a lost connection passes":                           {func(string, string) error { return errors.New("read tcp 127.0.0.1: connection reset by peer") }, renew.Later, reason.StorageFailed, "reset by peer"},
+		"one that is disabled, as KMS says it":               {api("KMSInvalidStateException", "arn:aws:kms:eu-central-1:1:key/k is disabled."), renew.Never, reason.Configuration, "aws kms enable-key"},
+		"one that waits for its deletion": {func(string, string) error {
+			return &types.InvalidRequestException{Message: aws.String("arn:aws:kms:eu-central-1:1:key/k is pending deletion.")}
+		}, renew.Never, reason.Configuration, "aws kms cancel-key-deletion"},
+		"one that is disabled, as a denial":         {api("AccessDeniedException", "The ciphertext refers to a KMS key that is disabled"), renew.Never, reason.Configuration, "aws kms enable-key"},
+		"credentials that aren't any need a person": {api("UnrecognizedClientException", "The security token is invalid"), renew.Never, reason.PermissionDenied, "token is invalid"},
+		"throttling passes":                         {throttled, renew.Later, reason.StorageFailed, "Rate exceeded"},
+		"an outage passes":                          {api("InternalServiceError", "try again"), renew.Later, reason.StorageFailed, "try again"},
+		"a quota may be raised meanwhile":           {api("LimitExceededException", "quota"), renew.Later, reason.StorageFailed, "quota"},
+		"an expired token is renewed by itself":     {api("ExpiredTokenException", "expired"), renew.Later, reason.StorageFailed, "expired"},
+		"a lost connection passes":                  {func(string, string) error { return errors.New("read tcp 127.0.0.1: connection reset by peer") }, renew.Later, reason.StorageFailed, "reset by peer"},
 		"what AWS can't understand needs a person": {func(string, string) error {
 			return &types.InvalidParameterException{Message: aws.String("Invalid name.")}
 		}, renew.Never, reason.Configuration, "Invalid name"},

@@ -2,15 +2,18 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/renew"
 )
 
 // Listed is a secret that has a certificate's name; nothing of its value was read.
@@ -23,19 +26,58 @@ type Listed struct {
 // EachCertificate lists the secrets below the prefix whose names can be those of certificates; accounts, keys of issuances in progress and what
 // is marked for deletion are not among them. After an error there is nothing more.
 func (v *Vault) EachCertificate(ctx context.Context) iter.Seq2[Listed, error] {
-	return func(yield func(Listed, error) bool) {
+	return each(ctx, v, v.prefix, v.listed)
+}
+
+// Pending is the key of an issuance in progress, or of one that was left; its value was not read.
+type Pending struct {
+	Name        string // of the secret
+	Certificate string
+	Created     time.Time // zero where the service doesn't say
+}
+
+// EachPending lists the keys of issuances in progress. After an error there is nothing more.
+func (v *Vault) EachPending(ctx context.Context) iter.Seq2[Pending, error] {
+	return each(ctx, v, v.prefix+pendingPath, v.pending)
+}
+
+// pending is false for what isn't, by its name, the key of an issuance.
+func (v *Vault) pending(s types.SecretListEntry) (Pending, bool) {
+	rest, below := strings.CutPrefix(aws.ToString(s.Name), v.prefix+pendingPath)
+	certificate, _, whole := strings.Cut(rest, "/")
+	if !below || !whole || s.DeletedDate != nil {
+		return Pending{}, false
+	}
+	return Pending{Name: aws.ToString(s.Name), Certificate: certificate, Created: aws.ToTime(s.CreatedDate)}, true
+}
+
+// Look says why the secret of a certificate can't be used, and what to do; nil where it is there. Its value isn't read. Errors: renew.ErrNoSecret;
+// Never configuration where it is marked for deletion.
+func (v *Vault) Look(ctx context.Context, certificate string) error {
+	if _, err := v.describe(ctx, v.Name(certificate)); errors.Is(err, errMissing) {
+		return renew.ErrNoSecret
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// each lists the secrets below a prefix that are of a kind.
+func each[T any](ctx context.Context, v *Vault, prefix string, of func(types.SecretListEntry) (T, bool)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		in := &secretsmanager.ListSecretsInput{
 			MaxResults: aws.Int32(100), SortOrder: types.SortOrderTypeAsc,
-			Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{v.prefix}}},
+			Filters: []types.Filter{{Key: types.FilterNameStringTypeName, Values: []string{prefix}}},
 		}
 		for {
 			out, err := v.client.ListSecrets(ctx, in)
 			if err != nil {
-				yield(Listed{}, call{doing: "listing the secrets " + v.prefix + "…", action: "ListSecrets", name: "*"}.fail(ctx, err))
+				var none T
+				yield(none, call{doing: "listing the secrets " + prefix + "…", action: "ListSecrets", name: "*"}.fail(ctx, err))
 				return
 			}
 			for _, s := range out.SecretList {
-				if l, ok := v.listed(s); ok && !yield(l, nil) {
+				if x, ok := of(s); ok && !yield(x, nil) {
 					return
 				}
 			}

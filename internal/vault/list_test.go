@@ -54,6 +54,46 @@ func TestAListingHasCertificatesOnlyAndSaysWhichAreOurs(t *testing.T) {
 	}
 }
 
+func TestKeysOfIssuancesAreListedByThemselves(t *testing.T) {
+	f := newFake()
+	v := open(f)
+	storeCurrent(t, v, renew.Issuance{ID: "1", Certificate: "www"}, newBundle(t, "01"))
+	for _, name := range []string{"certpace/pending/www/1", "certpace/pending/api/2", "certpace/accounts/ca.example/0", "certpace/pending/odd"} {
+		in := &secretsmanager.CreateSecretInput{Name: aws.String(name), ClientRequestToken: aws.String("1"), SecretString: aws.String("a key")}
+		if _, err := f.CreateSecret(context.Background(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []vault.Pending
+	for p, err := range v.EachPending(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, p)
+	}
+	want := []vault.Pending{
+		{Name: "certpace/pending/api/2", Certificate: "api", Created: created}, {Name: "certpace/pending/www/1", Certificate: "www", Created: created},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestALookSaysWhyASecretIsNotThere(t *testing.T) {
+	f := newFake()
+	v := open(f)
+	storeCurrent(t, v, issuance("1"), newBundle(t, "01"))
+	if err := v.Look(context.Background(), "www"); err != nil {
+		t.Error(err)
+	}
+	if err := v.Look(context.Background(), "other"); !errors.Is(err, renew.ErrNoSecret) {
+		t.Errorf("%v", err)
+	}
+	deleted := time.Now()
+	f.secrets["certpace/www"].deleted = &deleted
+	wantFailure(t, v.Look(context.Background(), "www"), renew.Never, reason.Configuration, "aws secretsmanager restore-secret --secret-id certpace/www")
+}
+
 func TestAListingThatFailsSaysWhatIsMissing(t *testing.T) {
 	f := newFake()
 	f.fault = func(string, int) verdict { return failCall }

@@ -72,8 +72,11 @@ func (v *Vault) Name(certificate string) string { return v.prefix + certificate 
 // KeyName is the secret in which the key of an issuance in progress waits. It has a path of its own because a secret's first version
 // becomes AWSCURRENT whatever label was asked for: nothing half done may be in the secret that consumers read.
 func (v *Vault) KeyName(certificate, issuance string) string {
-	return v.prefix + "pending/" + certificate + "/" + issuance
+	return v.prefix + pendingPath + certificate + "/" + issuance
 }
+
+// pendingPath is where the keys of issuances in progress are, below the prefix.
+const pendingPath = "pending/"
 
 // AccountName is the secret of an ACME account.
 func (v *Vault) AccountName(ca, shard string) string {

@@ -94,7 +94,7 @@ func (h *handler) read(ctx context.Context, e events.SQSEvent) ([]renew.Delivery
 			h.refuse(ctx, m, refusal)
 			continue
 		}
-		deliveries = append(deliveries, renew.Delivery{MessageID: m.MessageId, Job: renew.Job{Job: j, SentAt: h.sentAt(m)}})
+		deliveries = append(deliveries, renew.Delivery{MessageID: m.MessageId, Job: renew.Job{Job: j, SentAt: h.sentAt(m)}, Received: received(m)})
 	}
 	return deliveries, byID
 }
@@ -106,6 +106,15 @@ func (h *handler) sentAt(m events.SQSMessage) time.Time {
 		return h.now()
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// received is how often SQS delivered the message, this time included; 0 where it doesn't say.
+func received(m events.SQSMessage) int {
+	n, err := strconv.Atoi(m.Attributes["ApproximateReceiveCount"])
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (h *handler) refuse(ctx context.Context, m events.SQSMessage, r *job.Refusal) {

@@ -77,7 +77,7 @@ func run(t *testing.T, f *fake, messages ...events.SQSMessage) (failed []string,
 }
 
 func message(id, body string) events.SQSMessage {
-	return events.SQSMessage{MessageId: id, ReceiptHandle: "r-" + id, Body: body, Attributes: map[string]string{"SentTimestamp": "1799999999000"}}
+	return events.SQSMessage{MessageId: id, ReceiptHandle: "r-" + id, Body: body, Attributes: map[string]string{"SentTimestamp": "1799999999000", "ApproximateReceiveCount": "3"}}
 }
 
 func TestHandle(t *testing.T) {
@@ -87,7 +87,7 @@ func TestHandle(t *testing.T) {
 		if len(failed) != 0 || !strings.Contains(metrics, `"CertificatesIssued":1`) {
 			t.Errorf("%v, %s", failed, metrics)
 		}
-		if d := f.deliveries[0]; f.owner != "request-1" || d.Job.ID != "1" || d.Job.Reason != job.Manual || d.Job.SentAt.Unix() != 1_799_999_999 {
+		if d := f.deliveries[0]; f.owner != "request-1" || d.Job.ID != "1" || d.Job.Reason != job.Manual || d.Job.SentAt.Unix() != 1_799_999_999 || d.Received != 3 {
 			t.Errorf("owner %s, %+v", f.owner, f.deliveries)
 		}
 	})

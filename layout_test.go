@@ -15,7 +15,7 @@ const module = "github.com/certpace/certpace/"
 
 // rows are the house's storeys, the ground floor first. A package imports from its own row only what allowed names, and from lower rows freely.
 var rows = [][]string{
-	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait", "internal/retryafter", "internal/pemfile"},
+	{"internal/reason", "internal/inventory", "internal/budget", "internal/wait", "internal/retryafter", "internal/pemfile", "internal/printable"},
 	{"internal/job", "internal/event", "internal/bundle"},
 	{"internal/plan", "internal/renew"},
 	{"internal/store/entry"},

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/printable"
 )
 
 // Shard is the shard that this deployment serves. There is one today; every key carries it already.
@@ -34,7 +35,18 @@ func Open(ctx context.Context, environ []string) (Config, aws.Config, error) {
 	return cfg, cloud, err
 }
 
-// Log writes JSON lines, as CloudWatch Logs reads them best.
+// Log writes JSON lines, as CloudWatch Logs reads them best. Characters that turn or hide text, which encoding/json leaves alone, are
+// escaped: who follows a log in a terminal sees what is written.
 func Log(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(slog.NewJSONHandler(escaped{w}, nil))
+}
+
+// escaped writes whole JSON lines.
+type escaped struct{ to io.Writer }
+
+func (e escaped) Write(line []byte) (int, error) {
+	if _, err := e.to.Write(printable.JSON(line)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }

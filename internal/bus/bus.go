@@ -16,6 +16,7 @@ import (
 
 	"github.com/certpace/certpace/internal/event"
 	"github.com/certpace/certpace/internal/plan"
+	"github.com/certpace/certpace/internal/printable"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/wait"
@@ -88,7 +89,7 @@ func (b *Bus) entry(e event.Event) (types.PutEventsRequestEntry, error) {
 		return types.PutEventsRequestEntry{}, fmt.Errorf("encoding the event %q of %s: %w", e.Kind, e.Detail.Certificate, err)
 	}
 	entry := types.PutEventsRequestEntry{
-		EventBusName: &b.name, Source: aws.String(event.Source), DetailType: aws.String(string(e.Kind)), Detail: aws.String(string(detail)),
+		EventBusName: &b.name, Source: aws.String(event.Source), DetailType: aws.String(string(e.Kind)), Detail: aws.String(string(printable.JSON(detail))),
 	}
 	if e.Detail.SecretARN != "" {
 		entry.Resources = []string{e.Detail.SecretARN}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -67,22 +66,39 @@ type run struct {
 type usage struct{ error }
 
 // Run carries one command out and returns its exit code: 0 done, 1 failed, 2 wrong flags or arguments.
-func Run(ctx context.Context, args []string, s Streams, environ []string) (code int) {
+// What can't be printed, because a disk is full or the reader is gone, is failed too; what was done stays done.
+func Run(ctx context.Context, args []string, s Streams, environ []string) int {
+	out := &sink{to: s.Stdout}
+	s.Stdout = out
+	code := carryOut(ctx, args, s, environ)
+	if out.err == nil {
+		return code
+	}
+	complain(s.Stderr, fmt.Errorf("printing the result: %w; what was done stays done", out.err))
+	return max(code, exitFailed)
+}
+
+func carryOut(ctx context.Context, args []string, s Streams, environ []string) int {
 	var c commands
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("certpace"), kong.Writers(s.Stdout, s.Stderr), kong.UsageOnError(),
 		kong.Description("Renews TLS certificates on AWS without meeting a rate limit and without losing one."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Exit(func(n int) { exited = n }))
 	if err != nil {
-		fmt.Fprintln(s.Stderr, "certpace:", err)
+		complain(s.Stderr, err)
 		return exitFailed
 	}
 	k, err := parser.Parse(args)
 	if exited >= 0 { // --help
 		return exited
 	}
+	var unprinted printing
+	if errors.As(err, &unprinted) { // help
+		return exitFailed
+	}
 	if err != nil {
-		fmt.Fprintf(s.Stderr, "certpace: %v\nRun \"certpace --help\" for the verbs.\n", err)
+		complain(s.Stderr, err)
+		fmt.Fprintln(s.Stderr, `Run "certpace --help" for the verbs.`)
 		return exitUsage
 	}
 	err = k.Run(&run{Context: ctx, Streams: s, commands: &c, environ: environ, now: time.Now})
@@ -91,16 +107,17 @@ func Run(ctx context.Context, args []string, s Streams, environ []string) (code 
 
 func report(w io.Writer, err error) int {
 	var wrong usage
+	var unprinted printing
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &unprinted): // which the stream's owner says, whoever noticed it
+		return exitFailed
 	case errors.As(err, &wrong):
-		fmt.Fprintln(w, "certpace:", err)
+		complain(w, err)
 		return exitUsage
 	}
-	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintln(w, "certpace:", line)
-	}
+	complain(w, err)
 	return exitFailed
 }
 

@@ -31,9 +31,7 @@ const directory = "https://ca.example/directory"
 var theCloud *emulator.Emulator
 
 func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){"certpace": func() {
-		os.Exit(cli.Run(context.Background(), os.Args[1:], cli.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}, os.Environ()))
-	}})
+	testscript.Main(suite{m}, map[string]func(){"certpace": func() { os.Exit(cli.Main()) }})
 }
 
 // suite is the tests with the emulator round them. A command that a script runs is this same binary, and never gets here.
@@ -44,6 +42,13 @@ func (s suite) Run() int {
 	if theCloud, err = emulator.Start(context.Background(), emulator.Options{}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
+	}
+	for _, kv := range append(theCloud.Env(), "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull) {
+		name, value, _ := strings.Cut(kv, "=") // for what runs within the test
+		if err := os.Setenv(name, value); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	code := s.M.Run()
 	if err := theCloud.Close(); err != nil {
@@ -62,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "issued": issued, "failed": failed, "spent": spent, "paused": paused, "refused": refused,
 			"normal": normal, "table": dump, "queued": queued, "mode": mode,
 			"existing": existing, "secret": secret, "imported": imported, "lost": lost, "secretive": secretive,
+			"unprintable": unprintable,
 		},
 	})
 }

@@ -3,10 +3,14 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"reflect"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/certpace/certpace/internal/printable"
 )
 
 // widest is the width in characters above which a message in a table is folded.
@@ -15,25 +19,53 @@ const widest = 60
 // print writes v as JSON, or the rows as a table.
 func (r *run) print(v any, header table.Row, rows []table.Row) error {
 	if r.json() {
-		e := json.NewEncoder(r.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(v)
+		text, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return fmt.Errorf("printing the result: %w", err)
+		}
+		return r.writeJSON(text)
 	}
 	if len(rows) == 0 {
 		return nil
 	}
+	_, err := io.WriteString(r.Stdout, tabular(header, rows)+"\n")
+	return err
+}
+
+// writeJSON writes one JSON value and ends its line.
+func (r *run) writeJSON(text []byte) error {
+	_, err := r.Stdout.Write(append(printable.JSON(text), '\n'))
+	return err
+}
+
+// tabular lays rows out. No cell can break its line, or make one that looks like another row: its own line breaks are written by their
+// names, and the first column, in which a row begins, is never folded.
+func tabular(header table.Row, rows []table.Row) string {
 	t := table.NewWriter()
-	t.SetOutputMirror(r.Stdout)
 	t.SetStyle(plain())
 	t.AppendHeader(header)
-	t.AppendRows(rows)
+	for _, row := range rows {
+		t.AppendRow(cells(row))
+	}
 	configs := make([]table.ColumnConfig, 0, len(header))
-	for i := range header {
+	for i := 1; i < len(header); i++ {
 		configs = append(configs, table.ColumnConfig{Number: i + 1, WidthMax: widest, WidthMaxEnforcer: text.WrapSoft})
 	}
 	t.SetColumnConfigs(configs)
-	t.Render()
-	return nil
+	return t.Render()
+}
+
+// cells makes a row's texts printable, whatever their types are called. Numbers stay numbers, which stand at the right.
+func cells(row table.Row) table.Row {
+	clean := make(table.Row, len(row))
+	for i, v := range row {
+		if reflect.ValueOf(v).CanInt() {
+			clean[i] = v
+			continue
+		}
+		clean[i] = printable.Line(fmt.Sprint(v))
+	}
+	return clean
 }
 
 // plain is a table that reads well in a terminal, in a mail and through grep: two blanks between columns and nothing else.
@@ -45,10 +77,10 @@ func plain() table.Style {
 	return s
 }
 
-// say prints a line that only people read.
+// say prints a line that only people read. That it could not be written is known to the stream, and said when the verb is done.
 func (r *run) say(format string, args ...any) {
 	if !r.json() {
-		fmt.Fprintf(r.Stdout, format+"\n", args...)
+		fmt.Fprintln(r.Stdout, printable.Line(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -40,10 +40,11 @@ func (c *simulateCmd) Run(r *run) error {
 			return err
 		}
 	}
-	if err := json.NewEncoder(r.Stdout).Encode(result.Summary); err != nil {
+	summary, err := json.Marshal(result.Summary)
+	if err != nil {
 		return fmt.Errorf("printing the summary: %w", err)
 	}
-	return nil
+	return r.writeJSON(summary)
 }
 
 // intoFile lets write fill the file at path; without a path it writes nowhere.

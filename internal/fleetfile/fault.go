@@ -1,6 +1,7 @@
 package fleetfile
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -30,6 +31,15 @@ func (f Faults) Error() string {
 		lines[i] = fault.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives each fault as an error of its own.
+func (f Faults) Unwrap() []error {
+	all := make([]error, len(f))
+	for i, fault := range f {
+		all[i] = errors.New(fault.String())
+	}
+	return all
 }
 
 // place is where a value stands in the file.

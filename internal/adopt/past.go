@@ -2,7 +2,6 @@ package adopt
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -62,7 +61,7 @@ func issuedBy(directory, leaf string) verdict {
 	if block == nil {
 		return unknown
 	}
-	c, err := x509.ParseCertificate(block.Bytes)
+	c, err := bundle.ParseCertificate(block.Bytes)
 	if err != nil {
 		return unknown
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -31,14 +30,15 @@ type Origin struct {
 // Make builds the bundle of a downloaded chain (PEM, leaf first) and its key. It fails where either can't be read, or where they
 // don't belong together; Verify says whether the rest holds.
 func Make(chain []byte, key crypto.Signer, o Origin) (Bundle, error) {
-	certs, err := parseChain(chain)
+	certs, err := Chain(chain)
 	if err != nil {
 		return Bundle{}, err
 	}
-	if err := errors.Join(matches(certs[0], key), verifyIssuers(certs)); err != nil {
+	path, err := verifyIssuers(certs)
+	if err := errors.Join(matches(certs[0], key), err); err != nil {
 		return Bundle{}, err
 	}
-	b, err := describe(certs, o)
+	b, err := describe(path, o)
 	if err != nil {
 		return Bundle{}, err
 	}
@@ -49,14 +49,15 @@ func Make(chain []byte, key crypto.Signer, o Origin) (Bundle, error) {
 // Public is Make for a certificate whose key is somebody else's. What it makes tells all about the certificate; it belongs into a secret only
 // where the certificate was ordered with a request of the user's own.
 func Public(chain []byte, o Origin) (Bundle, error) {
-	certs, err := parseChain(chain)
+	certs, err := Chain(chain)
 	if err != nil {
 		return Bundle{}, err
 	}
-	if err := verifyIssuers(certs); err != nil {
+	path, err := verifyIssuers(certs)
+	if err != nil {
 		return Bundle{}, err
 	}
-	return describe(certs, o)
+	return describe(path, o)
 }
 
 func describe(certs []*x509.Certificate, o Origin) (Bundle, error) {
@@ -109,41 +110,10 @@ func CertID(leaf *x509.Certificate) (string, error) {
 	return enc.EncodeToString(leaf.AuthorityKeyId) + "." + enc.EncodeToString(raw.Bytes), nil
 }
 
-func parseChain(chain []byte) ([]*x509.Certificate, error) {
-	var certs []*x509.Certificate
-	for rest := chain; ; {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			return nil, fmt.Errorf("reading the chain: a block of type %.40q is in it", block.Type)
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("reading the chain: %w", err)
-		}
-		certs = append(certs, c)
-	}
-	if len(certs) == 0 {
-		return nil, errors.New("reading the chain: no certificate is in it")
-	}
-	return certs, nil
-}
-
 func withoutRoot(certs []*x509.Certificate) []*x509.Certificate {
 	return slices.DeleteFunc(slices.Clone(certs), func(c *x509.Certificate) bool {
 		return bytes.Equal(c.RawIssuer, c.RawSubject) && c.CheckSignatureFrom(c) == nil
 	})
-}
-
-func encodeCerts(certs []*x509.Certificate) string {
-	var b strings.Builder
-	for _, c := range certs {
-		b.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
-	}
-	return b.String()
 }
 
 func matches(leaf *x509.Certificate, key crypto.Signer) error {

@@ -23,7 +23,7 @@ type Expect struct {
 // certificate of the chain signs the one before it, it is valid now and newer than what is in use, and no staging CA made it
 // while a real one made what is in use. All faults are reported at once.
 func (b Bundle) Verify(e Expect) error {
-	certs, err := parseChain([]byte(b.FullChain))
+	certs, err := Chain([]byte(b.FullChain))
 	if err != nil {
 		return err
 	}
@@ -82,14 +82,6 @@ func verifyDates(leaf *x509.Certificate, now time.Time) error {
 		return fmt.Errorf("comparing dates: expired at %s", leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return nil
-}
-
-// verifyIssuers holds what the CA sent to more than what is kept of it: a root that signs the leaf itself isn't kept.
-func verifyIssuers(certs []*x509.Certificate) error {
-	if len(certs) == 1 {
-		return errors.New("building the chain: the CA sent no issuer's certificate")
-	}
-	return verifySignatures(certs)
 }
 
 func verifySignatures(certs []*x509.Certificate) error {

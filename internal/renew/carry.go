@@ -24,6 +24,9 @@ const mostFinalizes = 5
 func (r *run) carry(ca CA, order Order) (Order, error) {
 	c := &carrier{run: r, ca: ca, look: firstLook}
 	for order.Status != Valid && (r.iss.Rehearsal == "" || order.Status != Ready) {
+		if err := r.ofOurs(order); err != nil {
+			return Order{}, err
+		}
 		var err error
 		if order, err = c.step(order); err != nil {
 			return Order{}, err
@@ -89,7 +92,7 @@ func (c *carrier) wait(o Order) error {
 // prove puts every value that is asked for into the DNS, waits once, and tells the CA to look. What was accepted or proved before is left
 // alone. The records are written down before they are written to the DNS, so that a later invocation can take them away.
 func (r *run) prove(ca CA, order Order) error {
-	auths, err := ca.Authorizations(r.work, order)
+	auths, err := r.authorizations(ca, order)
 	if err != nil {
 		return fmt.Errorf("fetching the authorizations: %w", err)
 	}
@@ -215,7 +218,7 @@ func unknown(err error) bool {
 
 // invalid says why an order failed: the names that the CA couldn't prove, with its own words, each of them counted; or nothing but time.
 func (r *run) invalid(ca CA, order Order) error {
-	auths, err := ca.Authorizations(r.work, order)
+	auths, err := r.authorizations(ca, order)
 	if err != nil {
 		return fmt.Errorf("fetching what went wrong with the order: %w", err)
 	}

@@ -419,6 +419,9 @@ type ca struct {
 	replaced   map[string]bool
 	swap       crypto.PublicKey // for which it signs instead; nil for what is asked for
 	revoked    []string         // serial and CRL reason
+
+	shown func([]renew.Authorization) []renew.Authorization // how it lies about authorizations; nil for not at all
+	order func(*renew.Order)                                // and about orders
 }
 
 type order struct {
@@ -481,6 +484,9 @@ func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err
 		}, accepted: map[string]bool{}}
 		c.orders = append(c.orders, next)
 		got = next.Order
+		if c.order != nil {
+			c.order(&got)
+		}
 		return nil
 	})
 	return got, err
@@ -525,6 +531,9 @@ func (c *ca) Order(_ context.Context, url string) (got renew.Order, err error) {
 			o.Status = renew.Valid
 		}
 		got = o.Order
+		if c.order != nil {
+			c.order(&got)
+		}
 		return nil
 	})
 	return got, err
@@ -549,6 +558,9 @@ func (c *ca) Authorizations(_ context.Context, have renew.Order) (as []renew.Aut
 				a.Status = renew.Valid
 			}
 			as = append(as, a)
+		}
+		if c.shown != nil {
+			as = c.shown(as)
 		}
 		return nil
 	})

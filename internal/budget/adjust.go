@@ -28,14 +28,30 @@ func Late(_ Limit, b Bucket, by time.Duration) Bucket {
 	return BucketAt(b.TATNanos() + int64(by))
 }
 
-// Redate is Late for an order that is about to be carried on by an invocation with another deadline: its token moves from the one
-// date to the other, which is at most MaxIssuance away. Done before the CA can issue, no other order falls into the gap. A
-// bucket that was forgotten meanwhile, because it was full, gets the token anew. A date is never moved back.
-func Redate(l Limit, b Bucket, from, to time.Time) Bucket {
-	if !to.After(from) {
-		return b
+// Redate is for an order that is about to be carried on by an invocation with another deadline: its
+// token moves to that date, which is at most MaxIssuance away. place is where the token stands, see
+// Paid. Done before the CA can issue, no other order falls into the gap. A bucket that was forgotten
+// meanwhile, because it was full, gets the token anew. A date is never moved back.
+//
+// A TAT is the end of a line in which each token takes an emission and none stands before its date.
+// Whoever stands at or behind its new date may stay. Whoever stands before it needs a place that
+// isn't: everybody from there on moves back until it is at its date, or it goes to the end of the
+// line. The shorter line counts. So a batch that is carried on costs what it is late by, once, however
+// many of its orders spend from the bucket.
+func Redate(l Limit, b Bucket, place, to time.Time) (Bucket, time.Time) {
+	if b.IsPaused() {
+		return b, place
 	}
-	return Stricter(Late(l, b, to.Sub(from)), BucketAt(to.UnixNano()+int64(l.Emission())))
+	alone := BucketAt(to.UnixNano() + int64(l.Emission())) // the least that it can be
+	if !to.After(place) {
+		return Stricter(b, alone), place
+	}
+	behind := moment(max(b.TATNanos(), to.UnixNano()))
+	queued := BucketAt(behind.UnixNano() + int64(l.Emission()))
+	if moved := Late(l, b, to.Sub(place)); !moved.TAT.After(queued.TAT) {
+		return Stricter(moved, alone), to
+	}
+	return queued, behind
 }
 
 // Rescale carries a bucket over from one limit to another, as when an override is set: as many tokens are missing afterwards as

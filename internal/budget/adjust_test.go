@@ -86,7 +86,7 @@ func TestRedate(t *testing.T) {
 		{"the same date moves nothing", b, from, from, b},
 	} {
 		t.Run(tc.why, func(t *testing.T) {
-			if got := Redate(l, tc.have, tc.from, tc.to); !got.Equal(tc.want) {
+			if got, _ := Redate(l, tc.have, tc.from, tc.to); !got.Equal(tc.want) {
 				t.Errorf("TAT %s; want %s", got.TAT, tc.want.TAT)
 			}
 		})

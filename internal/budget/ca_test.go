@@ -105,11 +105,11 @@ func (c *modelCA) issue(o modelOrder, at time.Time) {
 	c.sets[SetHash(o.names)] = at
 }
 
-// voyage is an order under way: what ours wrote for it, and how it ends. One that isn't done by its deadline rests until it is carried on,
+// voyage is an order under way: what ours took for it, and how it ends. One that isn't done by its deadline rests until it is carried on,
 // with a later deadline.
 type voyage struct {
 	order   modelOrder
-	writes  []Write
+	paid    []Paid
 	at, by  time.Time
 	carryOn time.Time // zero if it is done in time
 	fails   bool
@@ -152,11 +152,9 @@ func (w *world) pass(to time.Time) {
 
 // redate moves the dates of an order before it is carried on.
 func (w *world) redate(v *voyage) {
-	for _, x := range v.writes {
-		if x.Key.Limit.atIssuance() {
-			l, _ := w.limits.Of(x.Key)
-			w.ours[x.Key] = Redate(l, w.ours[x.Key], v.by, v.at)
-		}
+	for i, p := range v.paid {
+		l, _ := w.limits.Of(p.Key)
+		w.ours[p.Key], v.paid[i].Place = Redate(l, w.ours[p.Key], p.At(v.by), v.at)
 	}
 	v.by, v.carryOn = v.at, time.Time{}
 }
@@ -271,7 +269,7 @@ func (w *world) order(t *rapid.T) {
 		if limit := w.ca.newOrder(o, w.now); limit != "" {
 			t.Fatalf("allowed, but the CA denies it by %s", limit)
 		}
-		w.atSea = append(w.atSea, w.drawVoyage(t, o, v.Writes, by))
+		w.atSea = append(w.atSea, w.drawVoyage(t, o, v.Paid, by))
 		return
 	}
 }
@@ -316,8 +314,8 @@ func (w *world) describe(t *rapid.T, o *modelOrder, orderBy, by time.Time) Order
 	}
 }
 
-func (w *world) drawVoyage(t *rapid.T, o modelOrder, writes []Write, by time.Time) voyage {
-	v := voyage{order: o, writes: writes, by: by, at: drawIssuance(t, w.now, by), fails: rapid.IntRange(0, 4).Draw(t, "fails") == 0}
+func (w *world) drawVoyage(t *rapid.T, o modelOrder, paid []Paid, by time.Time) voyage {
+	v := voyage{order: o, paid: paid, by: by, at: drawIssuance(t, w.now, by), fails: rapid.IntRange(0, 4).Draw(t, "fails") == 0}
 	if issued, ok := w.past[SetHash(o.names)]; ok && v.at.After(issued.Add(SetMemory-2*time.Hour)) {
 		v.at = w.now // whether an order that is late outlives the CA's memory of its set isn't asked again
 	}

@@ -41,7 +41,11 @@ func TestDecideWritesAllOrNothing(t *testing.T) {
 			{Key{testCA, CertificatesPerExactSet, SetHash(o.Names)}, Bucket{}, Bucket{issuedBy.Add(120960 * time.Second)}},
 		},
 		Conditions: []Write{{failed, have[failed], have[failed]}},
-		Decision:   Decision{Allowed: true, Remaining: 1, ResetAt: have[failed].TAT},
+		Paid: []Paid{
+			{Key: Key{testCA, CertificatesPerRegisteredDomain, "example.com"}}, {org, have[org].TAT},
+			{Key: Key{testCA, CertificatesPerExactSet, SetHash(o.Names)}},
+		},
+		Decision: Decision{Allowed: true, Remaining: 1, ResetAt: have[failed].TAT},
 	}
 	if diff := cmp.Diff(want, v); diff != "" {
 		t.Error("(-want +got):\n" + diff)
@@ -121,14 +125,6 @@ func TestFailuresAreCountedAtOnceAndNeverRefused(t *testing.T) {
 		if got, want := have[list[1].Key], lacking(ConsecutiveFailures, n); !got.Equal(want) {
 			t.Errorf("after %d failures in a row TAT %s; want %s", n, got.TAT, want.TAT)
 		}
-	}
-}
-
-func TestUndoIsTheWriteBackwards(t *testing.T) {
-	v := Decide([]Need{one(NewOrdersPerAccount, testAccount, Take)}, nil, epoch, issuedBy, orderBy)
-	w := v.Writes[0]
-	if u := w.Undo(); u.Key != w.Key || u.Read != w.New || u.New != w.Read || u.Undo() != w {
-		t.Errorf("undo of %+v is %+v", w, u)
 	}
 }
 

@@ -67,16 +67,6 @@ func Drained(l Limit, b Bucket, issuedBy, latest time.Time) Bucket {
 	return BucketAt(max(tat, min(taken, empty)))
 }
 
-// Refund gives back the token that was just taken for something the CA didn't count after all. It is right only while nothing
-// else was spent since, or while the bucket wasn't full in between; Write.Undo is exact where the write is still at hand.
-func Refund(l Limit, b Bucket, now time.Time) Bucket {
-	at, tat := now.UnixNano(), b.TATNanos()
-	if at > tat || b.IsPaused() {
-		return b
-	}
-	return BucketAt(max(tat-int64(l.Emission()), at))
-}
-
 // FitsAt is the earliest moment at which a batch of n tokens, taken from now on as they come, can all have been taken; for n
 // up to the burst it is also when all n are there at once. A wait beyond the year 2262 is cut there; a pause's never ends.
 func FitsAt(l Limit, b Bucket, now time.Time, n int64) time.Time {

@@ -45,6 +45,10 @@ type Need struct {
 	Limit Limit
 	Mode  Mode
 	Keep  int64 // tokens that must remain after a Take, for somebody else; see KeepShare
+	// Placed: the bucket is a line, in which a token keeps its place while its order is carried on
+	// (Paid.Place). It isn't one where orders take of it that the CA never denies by it: of those it
+	// counts only some, nobody knows which.
+	Placed bool
 }
 
 // Refused says in words that d denied the need: the limit, what it counts, and when it has room; or that there is a pause, and what ends it.
@@ -183,6 +187,14 @@ func (n *needs) add(name Name, m Mode, subjects ...string) {
 	}
 }
 
+func (n *needs) addPlaced(name Name, m Mode, subjects ...string) {
+	from := len(n.list)
+	n.add(name, m, subjects...)
+	for i := range n.list[from:] {
+		n.list[from+i].Placed = true
+	}
+}
+
 func (n *needs) key(name Name, subject string) Key {
 	return Key{CA: n.order.CA, Limit: name, Subject: subject}
 }
@@ -193,13 +205,15 @@ func (n *needs) addDomains(m Mode) {
 	domains := distinct(n.order.RegisteredDomains)
 	var own []string
 	for _, d := range domains {
-		subject, asked := DomainSubject(n.order.Account, d), m
+		subject := DomainSubject(n.order.Account, d)
 		if _, replaced := n.of(n.key(CertificatesPerRegisteredDomainPerAccount, subject)); replaced {
-			own, asked = append(own, subject), Drain
+			own = append(own, subject)
+			n.add(CertificatesPerRegisteredDomain, Drain, d)
+			continue
 		}
-		n.add(CertificatesPerRegisteredDomain, asked, d)
+		n.addPlaced(CertificatesPerRegisteredDomain, m, d)
 	}
-	n.add(CertificatesPerRegisteredDomainPerAccount, m, own...)
+	n.addPlaced(CertificatesPerRegisteredDomainPerAccount, m, own...)
 }
 
 // pauseOnly is a limit that nothing but a pause denies by.

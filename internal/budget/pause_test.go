@@ -14,9 +14,14 @@ func TestNothingMovesAPausedBucket(t *testing.T) {
 		now := epoch.Add(time.Duration(rapid.Int64Range(0, int64(100*365*day)).Draw(t, "now")))
 		by := now.Add(time.Duration(rapid.Int64Range(0, int64(MaxIssuance)).Draw(t, "by")))
 		spent, d := Spend(l, Paused(), now, by)
+		redated, _ := Redate(l, Paused(), now, by)
+		k := Key{testCA, ConsecutiveFailures, "0 a.test"}
+		if w := Refund([]Write{{k, Bucket{}, Bucket{TAT: by}}}, map[Key]Bucket{k: Paused()}, nil); len(w) > 0 {
+			t.Errorf("refunding: %+v", w)
+		}
 		for doing, b := range map[string]Bucket{
-			"spending": spent, "draining": Drained(l, Paused(), by, by), "late": Late(l, Paused(), time.Hour), "redating": Redate(l, Paused(), now, by),
-			"rescaling": Rescale(l, other, Paused(), now), "refunding": Refund(l, Paused(), now),
+			"spending": spent, "draining": Drained(l, Paused(), by, by), "late": Late(l, Paused(), time.Hour), "redating": redated,
+			"rescaling": Rescale(l, other, Paused(), now),
 		} {
 			if !b.IsPaused() {
 				t.Errorf("%s: TAT %s", doing, b.TAT)

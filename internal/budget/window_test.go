@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// late is a token dated at by whose order is carried on at carry, and issued at at, after by.
-type late struct{ by, carry, at time.Time }
+// late is a token that stands at place, whose order is carried on at carry, and issued at at, after its date.
+type late struct{ place, carry, at time.Time }
 
 // Whatever the moments of asking and however late what was taken for is issued: in no window w are more tokens taken than
 // burst + w ÷ emission, and no more certificates issued in time. What is late is dated anew when it is carried on, which is too
@@ -30,7 +30,7 @@ func TestNoWindowHoldsMoreThanTheLimit(t *testing.T) {
 			}
 			b, taken = after, append(taken, now)
 			if at := drawIssuance(t, now, by); at.After(by) {
-				resting = append(resting, drawLate(t, by, at))
+				resting = append(resting, drawLate(t, after.TAT.Add(-l.Emission()), by, at))
 			} else {
 				issued = append(issued, at)
 			}
@@ -52,16 +52,16 @@ func checkWindows(t *rapid.T, l Limit, what string, at []time.Time) {
 	}
 }
 
-func drawLate(t *rapid.T, by, at time.Time) late {
+func drawLate(t *rapid.T, place, by, at time.Time) late {
 	lead := min(at.Sub(by), MaxIssuance)
-	return late{by: by, at: at, carry: at.Add(-time.Duration(rapid.Int64Range(0, int64(lead)).Draw(t, "carry-on")))}
+	return late{place: place, at: at, carry: at.Add(-time.Duration(rapid.Int64Range(0, int64(lead)).Draw(t, "carry-on")))}
 }
 
 // carriedOn dates anew, in order of time, what is carried on by now.
 func carriedOn(l Limit, b Bucket, resting []late, now time.Time) (Bucket, []late) {
 	slices.SortStableFunc(resting, func(x, y late) int { return x.carry.Compare(y.carry) })
 	for len(resting) > 0 && !resting[0].carry.After(now) {
-		b = Redate(l, b, resting[0].by, resting[0].at)
+		b, _ = Redate(l, b, resting[0].place, resting[0].at)
 		resting = resting[1:]
 	}
 	return b, resting

@@ -99,12 +99,12 @@ func TestTheLoopOfPlannerAndWorkerKeepsTheCertificateAlive(t *testing.T) {
 		later   func(w *world) // happens on day 84
 		from    string
 		by      time.Duration // how long before the end at the latest; and no sooner than a day before that
-		firsts  int           // tries at the first CA at most
+		firsts  int           // tries at the first CA at most: one a day, since what it refuses costs nothing
 		seconds int
 	}{
 		"the first CA is fine": {func(*testing.T, *world) {}, nil, directory, 29 * day, 1, 0},
-		"it is down":           {func(_ *testing.T, w *world) { w.broken["NewOrder"] = down }, nil, otherDirectory, 9*day - time.Hour, 21, 1},
-		"it refuses":           {func(_ *testing.T, w *world) { w.broken["NewOrder"] = gone }, nil, otherDirectory, 9*day - time.Hour, 21, 1},
+		"it is down":           {func(_ *testing.T, w *world) { w.broken["NewOrder"] = down }, nil, otherDirectory, 9*day - time.Hour, 25, 1},
+		"it refuses":           {func(_ *testing.T, w *world) { w.broken["NewOrder"] = gone }, nil, otherDirectory, 9*day - time.Hour, 22, 1},
 		"it is down from the order on": {
 			func(_ *testing.T, w *world) { w.broken["Authorizations"] = down }, nil, otherDirectory, 9*day - time.Hour, 1, 1,
 		},
@@ -124,11 +124,11 @@ func TestTheLoopOfPlannerAndWorkerKeepsTheCertificateAlive(t *testing.T) {
 		},
 		"both are down, and the second is back first": {
 			func(_ *testing.T, w *world) { w.broken["NewOrder"], w.broken["other NewOrder"] = down, down },
-			func(w *world) { delete(w.broken, "other NewOrder") }, otherDirectory, 4 * day, 24, 5,
+			func(w *world) { delete(w.broken, "other NewOrder") }, otherDirectory, 4 * day, 29, 5,
 		},
 		"both are down, and the first is back first": {
 			func(_ *testing.T, w *world) { w.broken["NewOrder"], w.broken["other NewOrder"] = down, down },
-			func(w *world) { delete(w.broken, "NewOrder") }, directory, 4 * day, 24, 5,
+			func(w *world) { delete(w.broken, "NewOrder") }, directory, 4 * day, 29, 5,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

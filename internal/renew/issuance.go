@@ -28,12 +28,12 @@ type Issuance struct {
 	Wanted inventory.Wanted // what is being issued, fixed when the issuance was opened
 	Opened time.Time
 
-	Attempt  int          // newOrders paid for; each sent one is an attempt
-	IssuedBy time.Time    // the moment at which the attempt's budgets are dated
-	Paid     []budget.Key // the buckets that were so dated
-	Sent     bool         // newOrder was, or was about to be, sent in this attempt and its answer isn't known
-	Account  string       // URL
-	Replaces string       // ARI identifier, empty for none
+	Attempt  int           // newOrders paid for; each sent one is an attempt
+	IssuedBy time.Time     // the moment at which the attempt's budgets are dated
+	Paid     []budget.Paid // the buckets that were so dated
+	Sent     bool          // newOrder was, or was about to be, sent in this attempt and its answer isn't known
+	Account  string        // URL
+	Replaces string        // ARI identifier, empty for none
 	OrderURL string
 	Records  []Record // challenge values that are, or may be, in the DNS: persisted before they are written
 	Orphans  []Orphan // issuances in whose place this one is: their keys, where they are still staged, are to be dropped

@@ -38,11 +38,8 @@ func (r *run) issue() error {
 // open opens the account at the CA where the issuance stands.
 func (r *run) open() (CA, error) {
 	ca, err := r.Accounts.OpenAccount(r.work, r.Shard, r.directory(), r.allowRegistration)
-	var denied *Denied
-	if errors.As(err, &denied) {
-		r.learn(denied)
-	}
 	if err != nil {
+		r.refund(err, r.learn(err))
 		return nil, fmt.Errorf("opening the account at %s: %w", r.directory(), err)
 	}
 	return ca, nil

@@ -164,9 +164,8 @@ func (r *run) attempt(ca CA) (Order, error) {
 	}
 	r.log.Info("ordering", "names", len(r.iss.Wanted.Domains), "attempt", r.iss.Attempt, "replaces", r.iss.Replaces)
 	order, err := ca.NewOrder(r.work, NewOrder{Names: r.iss.Wanted.Domains, Profile: r.iss.Wanted.Profile, Replaces: r.iss.Replaces})
-	var denied *Denied
-	if errors.As(err, &denied) {
-		r.learn(denied)
+	if err != nil {
+		r.turnedDown(err)
 	}
 	if unknown(err) {
 		if found, ok, e := r.lost(ca); ok && e == nil {

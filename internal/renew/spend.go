@@ -29,8 +29,8 @@ func (r *run) spend() error {
 			return Issuance{}, &deferred{verdict.Denied, verdict.Decision}
 		}
 		next := r.iss
-		next.Attempt, next.Sent, next.IssuedBy, next.Paid = r.iss.Attempt+1, true, r.deadline, datedAtIssue(verdict.Writes)
-		r.looked, r.failing = true, append(failing(verdict.Conditions), r.marked...)
+		next.Attempt, next.Sent, next.IssuedBy, next.Paid = r.iss.Attempt+1, true, r.deadline, verdict.Paid
+		r.looked, r.failing, r.spent = true, append(failing(verdict.Conditions), r.marked...), verdict.Writes
 		return r.pay(next, verdict.Writes, verdict.Conditions)
 	})
 }
@@ -57,17 +57,6 @@ func (r *run) contend(doing string, transact func() (Issuance, error)) error {
 		}
 	}
 	return Fail(Later, reason.StorageFailed, fmt.Errorf("%s: %w, %d times in a row", doing, ErrRaced, spendTries))
-}
-
-// datedAtIssue lists the buckets that count what is issued; the others count what is asked for.
-func datedAtIssue(writes []budget.Write) []budget.Key {
-	var keys []budget.Key
-	for _, w := range writes {
-		if !w.Key.Limit.AtRequest() {
-			keys = append(keys, w.Key)
-		}
-	}
-	return keys
 }
 
 // decide reads the order's buckets and asks whether all of them allow it. In the budgets the shard stands for the account: it has one
@@ -180,31 +169,8 @@ func (r *run) allowRegistration(ctx context.Context) error {
 		if !verdict.Allowed {
 			return Issuance{}, &deferred{verdict.Denied, verdict.Decision}
 		}
+		r.spent = verdict.Writes
 		return r.pay(r.iss, verdict.Writes, nil)
-	})
-}
-
-// learn sets the bucket that a 429 spoke of to what the CA said. It must not hide the 429, so its own failure is only logged.
-func (r *run) learn(d *Denied) {
-	switch {
-	case d.Paused:
-		r.pause(d)
-		return
-	case d.Limit == "":
-		return
-	}
-	limits, host, err := r.limits()
-	if err != nil {
-		r.log.Warn("learning from a 429", "cause", err.Error())
-		return
-	}
-	refusal := budget.Refusal{Limit: d.Limit, Subject: d.Subject, RetryAfter: d.RetryAfter}
-	key, limit, ok := refusal.Bucket(limits, host, r.Shard, r.iss.Wanted.Domains)
-	if !ok {
-		return
-	}
-	r.move("learning from a 429", []budget.Key{key}, func(_ budget.Key, b budget.Bucket) budget.Bucket {
-		return budget.Stricter(b, budget.Learn(limit, r.Now(), d.RetryAfter))
 	})
 }
 
@@ -275,28 +241,40 @@ func (r *run) redate() error {
 		return err
 	}
 	return r.contend("dating the budgets of the order anew", func() (Issuance, error) {
-		have, err := r.Budgets.Buckets(r.work, r.iss.Paid)
+		have, err := r.Budgets.Buckets(r.work, paidKeys(r.iss.Paid))
 		if err != nil {
 			return Issuance{}, fmt.Errorf("reading the budgets of the order: %w", err)
 		}
-		next := r.iss
-		next.IssuedBy = r.deadline
-		return r.pay(next, redated(limits, have, r.iss, r.deadline), nil)
+		next, writes := redated(limits, have, r.iss, r.deadline)
+		return r.pay(next, writes, nil)
 	})
 }
 
-func redated(limits budget.Limits, have map[budget.Key]budget.Bucket, i Issuance, to time.Time) []budget.Write {
+func paidKeys(paid []budget.Paid) []budget.Key {
+	keys := make([]budget.Key, 0, len(paid))
+	for _, p := range paid {
+		keys = append(keys, p.Key)
+	}
+	return keys
+}
+
+// redated is i with all that it paid dated at to.
+func redated(limits budget.Limits, have map[budget.Key]budget.Bucket, i Issuance, to time.Time) (Issuance, []budget.Write) {
 	var writes []budget.Write
-	for _, k := range i.Paid {
-		limit, limited := limits.Of(k)
+	paid := slices.Clone(i.Paid)
+	for n, p := range paid {
+		limit, limited := limits.Of(p.Key)
 		if !limited {
 			continue
 		}
-		if after := budget.Redate(limit, have[k], i.IssuedBy, to); !after.Equal(have[k]) {
-			writes = append(writes, budget.Write{Key: k, Read: have[k], New: after})
+		after, place := budget.Redate(limit, have[p.Key], p.At(i.IssuedBy), to)
+		paid[n].Place = place
+		if !after.Equal(have[p.Key]) {
+			writes = append(writes, budget.Write{Key: p.Key, Read: have[p.Key], New: after})
 		}
 	}
-	return writes
+	i.IssuedBy, i.Paid = to, paid
+	return i, writes
 }
 
 // move changes buckets one after the other, each read anew where somebody else was faster.

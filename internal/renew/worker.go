@@ -194,12 +194,13 @@ type run struct {
 // carried is the issuance that a run carries out, and what it knows of that one alone.
 type carried struct {
 	iss       Issuance
-	looked    bool          // this invocation paid for the order, and so failing is known
-	failing   []budget.Key  // names that failed lately or are paused, as the budgets had it when the order was paid for
-	marked    []budget.Key  // those of them that are paused
-	searched  bool          // the CA was asked for the account's orders, for one whose answer was lost
-	listed    bool          // and it showed them
-	finalized crypto.Signer // the key with which this invocation finalized the order
+	looked    bool           // this invocation paid for the order, and so failing is known
+	failing   []budget.Key   // names that failed lately or are paused, as the budgets had it when the order was paid for
+	marked    []budget.Key   // those of them that are paused
+	spent     []budget.Write // by the request that is on its way
+	searched  bool           // the CA was asked for the account's orders, for one whose answer was lost
+	listed    bool           // and it showed them
+	finalized crypto.Signer  // the key with which this invocation finalized the order
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it. Whatever fails is in the table when it ends.

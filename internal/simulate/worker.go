@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -61,7 +62,7 @@ func (w *worker) deliver(l letter, now time.Time) {
 		w.decline(e, a, now)
 		return
 	}
-	r, denied := w.spend(e, now)
+	r, spent, denied := w.spend(e, now)
 	if denied != nil {
 		why := reason.Budget
 		if denied.Decision.Paused {
@@ -77,10 +78,11 @@ func (w *worker) deliver(l letter, now time.Time) {
 	e.attempts++
 	if w.dice.roll("unavailable", e.certificate.Name, e.attempts) < w.scenario.Failures.Unavailable {
 		w.free = now.Add(answer)
+		w.refund(atIssuance(spent), nil)
 		w.fail(e, l, now, reason.CAUnavailable)
 		return
 	}
-	w.order(e, l, r, now)
+	w.order(e, l, r, spent, now)
 }
 
 // decline writes down why nothing is done, as the worker does.
@@ -97,9 +99,9 @@ func (w *worker) decline(e *entry, a renew.Admission, now time.Time) {
 }
 
 // spend pays for an order, or says what denies it. What the CA counts when it issues is dated at the moment at which this order will be issued.
-func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
+func (w *worker) spend(e *entry, now time.Time) (r Request, spent []budget.Write, denied *budget.Verdict) {
 	c := e.certificate
-	r := Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
+	r = Request{Account: 1, Names: c.Wanted.Domains, Domains: w.registered(c.Wanted.Domains)}
 	past := budget.Past{SetIssued: w.shelf.sets[e.set]}
 	if u := c.InUse; u != nil {
 		past.SetIssued = later(past.SetIssued, u.NotBefore)
@@ -120,10 +122,24 @@ func (w *worker) spend(e *entry, now time.Time) (Request, *budget.Verdict) {
 		}
 	}
 	if !v.Allowed {
-		return r, &v
+		return r, nil, &v
 	}
 	w.shelf.write(v.Writes)
-	return r, nil
+	return r, v.Writes, nil
+}
+
+// refund gives back what a refused order had paid, as the worker does; taught is what the refusal told.
+func (w *worker) refund(spent []budget.Write, taught map[budget.Key]budget.Bucket) {
+	keys := make([]budget.Key, 0, len(spent))
+	for _, x := range spent {
+		keys = append(keys, x.Key)
+	}
+	w.shelf.write(budget.Refund(spent, w.shelf.read(keys), taught))
+}
+
+// atIssuance lists what of spent the CA counts when it issues.
+func atIssuance(spent []budget.Write) []budget.Write {
+	return slices.DeleteFunc(slices.Clone(spent), func(x budget.Write) bool { return x.Key.Limit.AtRequest() })
 }
 
 // ask says of which kind an order is, and whether its buckets allow it.
@@ -143,7 +159,7 @@ func (w *worker) exempt(u *inventory.InUse, now time.Time) bool {
 }
 
 // order sends newOrder.
-func (w *worker) order(e *entry, l letter, r Request, now time.Time) {
+func (w *worker) order(e *entry, l letter, r Request, spent []budget.Write, now time.Time) {
 	w.open(now)
 	kind, denied := w.ca.NewOrder(r, now)
 	f := &flight{entry: e, letter: l, request: r, kind: kind, lands: now.Add(w.scenario.Issuance)}
@@ -152,7 +168,7 @@ func (w *worker) order(e *entry, l letter, r Request, now time.Time) {
 	if denied != nil {
 		w.free = now.Add(answer)
 		w.tally.denied(*denied)
-		w.refused(e, l, *denied, now)
+		w.refused(e, l, *denied, spent, now)
 		return
 	}
 	e.certificate.Status.Issuance = e.certificate.Name
@@ -173,8 +189,9 @@ func (w *worker) open(now time.Time) {
 	}
 }
 
-// refused does after a 429 what the worker does: it learns, and comes back when it was told to.
-func (w *worker) refused(e *entry, l letter, d Denial, now time.Time) {
+// refused does after a 429 what the worker does: it learns, takes back what it spent, and comes back when it was told to.
+func (w *worker) refused(e *entry, l letter, d Denial, spent []budget.Write, now time.Time) {
+	var taught map[budget.Key]budget.Bucket
 	s := inventory.Status{Failures: e.certificate.Status.Failures + 1, Reason: reason.AccountPaused, NextAttempt: now.Add(24 * time.Hour)}
 	if d.Paused {
 		for _, k := range budget.PauseKeys(w.host, e.certificate.Shard, []string{d.Subject}) {
@@ -183,20 +200,25 @@ func (w *worker) refused(e *entry, l letter, d Denial, now time.Time) {
 	} else {
 		after := d.RetryIn.Round(time.Second)
 		s.Reason, s.NextAttempt = reason.RateLimited, now.Add(max(after+time.Second, time.Minute))
-		w.learn(e.certificate, d, now, after)
+		taught = w.learn(e.certificate, d, now, after)
 	}
+	w.refund(spent, taught)
 	w.wait(e, l, now, s)
 }
 
 // learn corrects the bucket that a 429 spoke of. Both counts of a registered domain are refused in the same words, as by the CA.
-func (w *worker) learn(c inventory.Certificate, d Denial, now time.Time, after time.Duration) {
+func (w *worker) learn(c inventory.Certificate, d Denial, now time.Time, after time.Duration) map[budget.Key]budget.Bucket {
 	if d.Limit.OverrideOnly() {
 		d.Limit = budget.CertificatesPerRegisteredDomain
 	}
 	refusal := budget.Refusal{Limit: d.Limit, Subject: d.Subject, RetryAfter: after}
-	if k, limit, ok := refusal.Bucket(w.shelf.limits, w.host, c.Shard, c.Wanted.Domains); ok {
-		w.shelf.buckets[k] = budget.Stricter(w.shelf.buckets[k], budget.Learn(limit, now, after))
+	k, limit, ok := refusal.Bucket(w.shelf.limits, w.host, c.Shard, c.Wanted.Domains)
+	if !ok {
+		return nil
 	}
+	taught := budget.Learn(limit, now, after)
+	w.shelf.buckets[k] = budget.Stricter(w.shelf.buckets[k], taught)
+	return map[budget.Key]budget.Bucket{k: taught}
 }
 
 // land ends the issuance under way.

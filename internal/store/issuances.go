@@ -36,7 +36,7 @@ type issuanceRecord struct {
 	Opened      time.Time        `json:"opened"`
 	Attempt     int              `json:"attempt"`
 	IssuedBy    time.Time        `json:"issued_by"`
-	Paid        []budget.Key     `json:"paid"`
+	Paid        []budget.Paid    `json:"paid"`
 	Sent        bool             `json:"sent"`
 	Account     string           `json:"account"`
 	Replaces    string           `json:"replaces"`

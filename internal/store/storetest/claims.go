@@ -167,7 +167,10 @@ func (w world) advanced(i renew.Issuance) renew.Issuance {
 func Advanced(i renew.Issuance) renew.Issuance {
 	i.Hold = i.Until.Add(time.Hour)
 	i.Attempt, i.IssuedBy, i.Sent, i.Finalized = 2, i.Until, true, true
-	i.Paid = []budget.Key{{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com"}}
+	i.Paid = []budget.Paid{
+		{Key: budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com"}, Place: i.Until.Add(time.Hour)},
+		{Key: budget.Key{CA: "ca.example", Limit: budget.CertificatesPerExactSet, Subject: "0af1"}},
+	}
 	i.Account, i.Replaces, i.OrderURL = "https://ca.example/acct/1", "aki.serial", "https://ca.example/order/7"
 	i.Rehearsal, i.Rehearsed = "https://staging.ca.example/directory", true
 	i.IssuedAt = i.Opened.Add(time.Second + 1)

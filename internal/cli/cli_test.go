@@ -89,7 +89,7 @@ func setUp(env *testscript.Env) error {
 	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	r := &rooms{
 		name: name, client: dynamodb.NewFromConfig(cfg), queue: sqs.NewFromConfig(cfg),
-		vault: vault.New(secretsmanager.NewFromConfig(cfg), name+"/"),
+		vault: vault.New(secretsmanager.NewFromConfig(cfg), name+"/", name+"-table"),
 	}
 	r.store = store.New(r.client, name+"-table", app.Shard)
 	if _, err := r.client.CreateTable(ctx, store.Schema(name+"-table")); err != nil {

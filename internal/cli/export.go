@@ -32,7 +32,7 @@ func (e *exportCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	stored, err := op.Vault.Current(r, e.Name)
+	stored, err := op.Vault.Value(r, e.Name)
 	if errors.Is(err, renew.ErrNoSecret) {
 		return fmt.Errorf("certificate %q has no secret yet; `certpace status %s` says why", e.Name, e.Name)
 	}

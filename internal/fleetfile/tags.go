@@ -9,15 +9,15 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Rules of AWS for a secret's tags: 50 in all, of which certpace writes five itself.
+// Rules of AWS for a secret's tags: 50 in all, of which certpace writes six itself.
 const (
-	maxTags     = 45
+	maxTags     = 44
 	maxTagKey   = 128
 	maxTagValue = 256
 )
 
 // ownTags are those that certpace writes on every secret.
-var ownTags = []string{"serial", "not_after", "key_type", "ari_cert_id", "schema_version"}
+var ownTags = []string{"serial", "not_after", "key_type", "ari_cert_id", "schema_version", "certpace:deployment"}
 
 var tagPattern = regexp.MustCompile(`^[\pL\pN\pZ_.:/=+\-@]*$`)
 

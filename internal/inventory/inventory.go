@@ -7,6 +7,7 @@ package inventory
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certpace/certpace/internal/reason"
@@ -101,6 +102,17 @@ type InUse struct {
 	VersionID string    `json:"version_id"`
 	Window    *Window   `json:"window,omitempty"` // what the CA suggested for this very certificate
 	RenewAt   time.Time `json:"renew_at"`         // the chosen moment; it stays chosen while its window stays
+}
+
+// SecretName is the name of the secret that u is in, as its ARN has it: arn:…:secret:<name>-<six characters>. It is empty where there is none,
+// or where the ARN isn't one.
+func (u InUse) SecretName() string {
+	const suffix = len("-AbCdEf")
+	_, name, found := strings.Cut(u.SecretARN, ":secret:")
+	if !found || len(name) <= suffix || name[len(name)-suffix] != '-' {
+		return ""
+	}
+	return name[:len(name)-suffix]
 }
 
 // Status is where a certificate stands.

@@ -174,3 +174,16 @@ func TestValidName(t *testing.T) {
 		}
 	}
 }
+
+func TestASecretsNameIsToldByItsARN(t *testing.T) {
+	for arn, want := range map[string]string{
+		"arn:aws:secretsmanager:eu-central-1:123456789012:secret:certpace/www-AbCdEf": "certpace/www",
+		"arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:x-y-123456-AbCdEf":  "x-y-123456",
+		"": "", "arn:www": "", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:-AbCdEf": "",
+		"arn:aws:secretsmanager:eu-central-1:123456789012:secret:certpace/www": "",
+	} {
+		if got := (inventory.InUse{SecretARN: arn}).SecretName(); got != want {
+			t.Errorf("%s is in %q, want %q", arn, got, want)
+		}
+	}
+}

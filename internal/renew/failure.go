@@ -19,6 +19,7 @@ var (
 	ErrNoKey    = errors.New("no key is staged")
 	ErrNoList   = errors.New("the CA keeps no list of the account's orders")
 	ErrNoSecret = errors.New("no such secret")
+	ErrNotOurs  = errors.New("is another deployment's")
 )
 
 // Held is the error of a lease that somebody else has.

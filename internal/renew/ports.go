@@ -154,11 +154,13 @@ type Stored struct {
 	Bundle    bundle.Bundle
 	SecretARN string
 	VersionID string
+
+	Unnamed bool // the secret names no deployment that it belongs to; only Current tells
 }
 
 // Vault keeps certificates where consumers read them.
 type Vault interface {
-	// Current reads what consumers read now. Errors: ErrNoSecret.
+	// Current reads what consumers read now, and whose it is. Errors: ErrNoSecret; ErrNotOurs where it is another deployment's.
 	Current(ctx context.Context, name string) (Stored, error)
 	// Previous reads what consumers read before. Errors: ErrNoSecret, also where nothing was before.
 	Previous(ctx context.Context, name string) (Stored, error)

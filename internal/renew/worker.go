@@ -53,6 +53,7 @@ type Ports struct {
 // Settings are a worker's constants.
 type Settings struct {
 	Shard             string
+	SecretPrefix      string // with what the names of this deployment's secrets begin
 	Now               func() time.Time
 	Sleep             func(context.Context, time.Duration) error // ends early, with the context's error, when that is done
 	RegisteredDomains func(names []string) []string              // as the CA's own limiter forms them
@@ -280,9 +281,12 @@ func (r *run) read(ctx context.Context) error {
 	stored, err := r.Vault.Current(ctx, r.cert.Name)
 	switch {
 	case errors.Is(err, ErrNoSecret):
-		return nil
+		return r.astray()
 	case err != nil:
 		return fmt.Errorf("reading the secret of %s: %w", r.cert.Name, err)
+	}
+	if err := r.ours(stored); err != nil {
+		return err
 	}
 	r.current = &stored
 	r.followVault(stored)

@@ -67,6 +67,7 @@ type world struct {
 	permitted []string         // names, and by whom
 	broken    map[string]error // by call name: what it answers, always
 	atOnce    int              // jobs side by side
+	prefix    string           // of secrets' names
 
 	window    *inventory.Window // that the CA suggests
 	looks     int               // how often it was asked
@@ -169,7 +170,7 @@ func (w *world) worker() *renew.Worker {
 			Accounts: w, DNS: zones{w}, Keys: w, Vault: w.vault, ACM: shelf{w}, RenewalInfo: w, Bus: bus{w},
 		},
 		Settings: renew.Settings{
-			Shard: inventory.DefaultShard, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: log,
+			Shard: inventory.DefaultShard, SecretPrefix: w.prefix, Now: w.clock, CAHost: budget.CAHost, Staging: w.staging, Margin: 10 * time.Second, AtOnce: w.atOnce, Log: log,
 			RegisteredDomains: func([]string) []string { return []string{"a.example"} },
 			Sleep:             func(_ context.Context, d time.Duration) error { w.pass(d); return nil },
 		},

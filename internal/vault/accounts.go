@@ -25,7 +25,8 @@ type accountValue struct {
 	SchemaVersion int    `json:"schema_version"`
 }
 
-// LoadAccount reads the account of a CA and shard. Errors: issuer.ErrNoAccount.
+// LoadAccount reads the account of a CA and shard. One of before deployments had names belongs to this one from then on. Errors:
+// issuer.ErrNoAccount; renew.ErrNotOurs where it is another deployment's, whose budgets would be spent.
 func (v *Vault) LoadAccount(ctx context.Context, ca, shard string) (issuer.Account, error) {
 	a, _, err := v.account(ctx, v.AccountName(ca, shard), false)
 	if errors.Is(err, errMissing) {
@@ -34,13 +35,23 @@ func (v *Vault) LoadAccount(ctx context.Context, ca, shard string) (issuer.Accou
 	return a, err
 }
 
-// account reads an account and the version that it is in. Errors: errMissing.
+// account reads an account of ours and the version that it is in. Errors: errMissing; renew.ErrNotOurs.
 func (v *Vault) account(ctx context.Context, name string, surely bool) (issuer.Account, string, error) {
 	got, err := v.look(ctx, name, "", surely)
+	if errors.Is(err, errMissing) {
+		return issuer.Account{}, "", err
+	}
+	have, looked := v.examine(ctx, name)
+	if errors.Is(looked, renew.ErrNotOurs) || err == nil && looked != nil {
+		return issuer.Account{}, "", looked
+	}
 	if err != nil {
 		return issuer.Account{}, "", err
 	}
 	a, err := parseAccount(name, got.text)
+	if err == nil && owner(have.Tags) == "" {
+		_ = v.Claim(ctx, name) // it is tried again with the next start, and doctor names what nobody has claimed
+	}
 	return a, got.version, err
 }
 
@@ -83,6 +94,7 @@ func (v *Vault) createAccount(ctx context.Context, name string, a issuer.Account
 	_, err := v.client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name: &name, ClientRequestToken: aws.String(versionID("account", name, a.URL)), SecretString: aws.String(encodeAccount(a)),
 		Description: aws.String("ACME account at " + a.Directory + ", kept by certpace"),
+		Tags:        tags(v.ownerTag()),
 	})
 	if err == nil {
 		return nil

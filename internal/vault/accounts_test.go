@@ -54,7 +54,7 @@ func TestSavingAnAccount(t *testing.T) {
 				f := newFake()
 				v := open(f)
 				f.fault = func(action string, _ int) verdict {
-					if action == "GetSecretValue" {
+					if action == "GetSecretValue" || action == "DescribeSecret" {
 						return pass
 					}
 					return fault

@@ -38,15 +38,15 @@ func TestOnTheEmulator(t *testing.T) {
 
 	for n, action := range []string{"", "CreateSecret", "PutSecretValue", "UpdateSecretVersionStage"} {
 		t.Run("two renewals, one the previous of the other, with the answers lost of "+action, func(t *testing.T) {
-			v := vault.New(client, fmt.Sprintf("renewals-%d/", n))
+			v := vault.New(client, fmt.Sprintf("renewals-%d/", n), deployment)
 			defer cloud.Before(losing(action))()
 			renewTwice(ctx, t, v, client)
 		})
 	}
-	t.Run("keys in progress", func(t *testing.T) { stagedKeys(ctx, t, vault.New(client, "keys/"), client, cloud) })
-	t.Run("accounts", func(t *testing.T) { savedAccounts(ctx, t, vault.New(client, "accounts/"), cloud) })
-	t.Run("a denied action", func(t *testing.T) { deniedActions(ctx, t, vault.New(client, "denied/"), cloud) })
-	t.Run("a secret marked for deletion", func(t *testing.T) { markedForDeletion(ctx, t, vault.New(client, "marked/"), client) })
+	t.Run("keys in progress", func(t *testing.T) { stagedKeys(ctx, t, vault.New(client, "keys/", deployment), client, cloud) })
+	t.Run("accounts", func(t *testing.T) { savedAccounts(ctx, t, vault.New(client, "accounts/", deployment), cloud) })
+	t.Run("a denied action", func(t *testing.T) { deniedActions(ctx, t, vault.New(client, "denied/", deployment), cloud) })
+	t.Run("a secret marked for deletion", func(t *testing.T) { markedForDeletion(ctx, t, vault.New(client, "marked/", deployment), client) })
 }
 
 // losing cuts the connection after every call of an action was done.

@@ -15,9 +15,12 @@ import (
 	"github.com/certpace/certpace/internal/vault"
 )
 
+// deployment is the one whose vault is tested.
+const deployment = "prod"
+
 // open makes a vault over a fake that doesn't really wait.
 func open(f *fake) *vault.Vault {
-	v := vault.New(f, "certpace/")
+	v := vault.New(f, "certpace/", deployment)
 	v.Sleep = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	return v
 }

@@ -26,7 +26,7 @@ func (v *Vault) StageKey(ctx context.Context, i renew.Issuance, key crypto.Signe
 		Name: &name, ClientRequestToken: aws.String(versionID("key", i.ID)), SecretString: &text,
 		Description: aws.String("Private key of an issuance of " + i.Certificate + " that is under way; deleted when it is stored"),
 		KmsKeyId:    keyID(i.Wanted.Secret.KMSKeyID),
-		Tags:        tags(i.Wanted.Secret.Tags),
+		Tags:        tags(i.Wanted.Secret.Tags, v.ownerTag()),
 	})
 	if err == nil {
 		return key, nil
@@ -34,6 +34,9 @@ func (v *Vault) StageKey(ctx context.Context, i renew.Issuance, key crypto.Signe
 	failed := call{"storing the key of the issuance in " + name, "CreateSecret", name, text}.fail(ctx, err)
 	if permanent(failed) {
 		return nil, failed
+	}
+	if _, looked := v.examine(ctx, name); looked != nil && !errors.Is(looked, errMissing) { // it was made by somebody, maybe by us
+		return nil, looked
 	}
 	stored, err := v.keyThere(ctx, name, isExists(err))
 	if errors.Is(err, errMissing) {

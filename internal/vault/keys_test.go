@@ -65,7 +65,7 @@ func TestKeysOfIssuancesInProgress(t *testing.T) {
 		}
 	})
 
-	t.Run("it lies where no consumer reads, under the certificate's KMS key and tags", func(t *testing.T) {
+	t.Run("it lies where no consumer reads, under the certificate's KMS key and tags, and its deployment's name", func(t *testing.T) {
 		f := newFake()
 		i := issuance("1")
 		i.Wanted.Secret = inventory.Secret{KMSKeyID: "alias/x", Replicas: []string{"eu-west-1"}, Tags: map[string]string{"team": "web"}}
@@ -76,7 +76,7 @@ func TestKeysOfIssuancesInProgress(t *testing.T) {
 		if s == nil || len(f.secrets) != 1 || s.kms != "alias/x" || len(s.replicas) != 0 {
 			t.Fatalf("secrets %v", f.secrets)
 		}
-		if diff := cmp.Diff(map[string]string{"team": "web"}, s.tags); diff != "" {
+		if diff := cmp.Diff(map[string]string{"team": "web", ownerTag: deployment}, s.tags); diff != "" {
 			t.Error(diff)
 		}
 	})

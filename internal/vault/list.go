@@ -20,7 +20,15 @@ import (
 type Listed struct {
 	Certificate string
 	Ours        bool   // it has the tag that every certificate's secret of ours has; what hasn't may be anything
+	Deployment  string // that it belongs to; empty where it names none
+	ARN         string
 	KMSKeyID    string // empty for the service's own
+}
+
+// Account is the secret of an ACME account; nothing of its value was read.
+type Account struct {
+	Name, ARN  string // of the secret
+	Deployment string // that it belongs to; empty where it names none
 }
 
 // EachCertificate lists the secrets below the prefix whose names can be those of certificates; accounts, keys of issuances in progress and what
@@ -62,6 +70,14 @@ func (v *Vault) Look(ctx context.Context, certificate string) error {
 	return nil
 }
 
+// EachAccount lists the secrets of ACME accounts below the prefix. After an error there is nothing more.
+func (v *Vault) EachAccount(ctx context.Context) iter.Seq2[Account, error] {
+	return each(ctx, v, v.prefix+"accounts/", func(s types.SecretListEntry) (Account, bool) {
+		a := Account{Name: aws.ToString(s.Name), ARN: aws.ToString(s.ARN), Deployment: owner(s.Tags)}
+		return a, strings.HasPrefix(a.Name, v.prefix+"accounts/") && s.DeletedDate == nil
+	})
+}
+
 // each lists the secrets below a prefix that are of a kind.
 func each[T any](ctx context.Context, v *Vault, prefix string, of func(types.SecretListEntry) (T, bool)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -95,5 +111,5 @@ func (v *Vault) listed(s types.SecretListEntry) (Listed, bool) {
 		return Listed{}, false
 	}
 	ours := slices.ContainsFunc(s.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == tagSchema })
-	return Listed{Certificate: name, Ours: ours, KMSKeyID: aws.ToString(s.KmsKeyId)}, true
+	return Listed{Certificate: name, Ours: ours, Deployment: owner(s.Tags), ARN: aws.ToString(s.ARN), KMSKeyID: aws.ToString(s.KmsKeyId)}, true
 }

@@ -43,8 +43,10 @@ func TestAListingHasCertificatesOnlyAndSaysWhichAreOurs(t *testing.T) {
 		}
 		got = append(got, l)
 	}
+	arn := func(name string) string { return f.secrets["certpace/"+name].arn }
 	want := []vault.Listed{
-		{Certificate: "api", Ours: true, KMSKeyID: "alias/tls"}, {Certificate: "database"}, {Certificate: "old", Ours: true}, {Certificate: "www", Ours: true},
+		{Certificate: "api", Ours: true, Deployment: deployment, ARN: arn("api"), KMSKeyID: "alias/tls"}, {Certificate: "database", ARN: arn("database")},
+		{Certificate: "old", Ours: true, Deployment: deployment, ARN: arn("old")}, {Certificate: "www", Ours: true, Deployment: deployment, ARN: arn("www")},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -42,7 +42,7 @@ type labels struct {
 }
 
 func (v *Vault) labels(ctx context.Context, s renew.Stored) (labels, error) {
-	out, err := v.describe(ctx, s.SecretARN)
+	out, err := v.examine(ctx, s.SecretARN)
 	if errors.Is(err, errMissing) {
 		return labels{}, renew.Fail(renew.Later, reason.StorageFailed, fmt.Errorf("promoting version %s: secret %s is gone; it will be written again", s.VersionID, s.SecretARN))
 	}

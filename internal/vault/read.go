@@ -25,9 +25,30 @@ type value struct {
 	arn, version, text string
 }
 
-// Current reads what consumers read now. Errors: renew.ErrNoSecret; Never configuration where the secret holds something else
-// than a certificate of ours, or is marked for deletion.
+// Current reads what consumers read now, and looks whose it is. Errors: as Value; renew.ErrNotOurs where it is another deployment's.
 func (v *Vault) Current(ctx context.Context, name string) (renew.Stored, error) {
+	got, err := v.Value(ctx, name)
+	if errors.Is(err, renew.ErrNoSecret) {
+		return got, err
+	}
+	have, looked := v.examine(ctx, v.Name(name))
+	switch {
+	case errors.Is(looked, renew.ErrNotOurs): // that explains whatever else is wrong with it
+		return renew.Stored{}, looked
+	case err != nil:
+		return renew.Stored{}, err
+	case errors.Is(looked, errMissing): // it was deleted just now
+		return renew.Stored{}, renew.ErrNoSecret
+	case looked != nil:
+		return renew.Stored{}, looked
+	}
+	got.Unnamed = owner(have.Tags) == ""
+	return got, nil
+}
+
+// Value reads what consumers read now, whosever it is. Errors: renew.ErrNoSecret; Never configuration where the secret holds
+// something else than a certificate of ours, or is marked for deletion.
+func (v *Vault) Value(ctx context.Context, name string) (renew.Stored, error) {
 	got, err := v.read(ctx, v.Name(name), "")
 	if errors.Is(err, errMissing) {
 		return renew.Stored{}, renew.ErrNoSecret

@@ -24,7 +24,7 @@ import (
 // staging and promoting, so that what stands in its way keeps nobody from the new version. Copies and tags that aren't wanted any more stay: somebody
 // may rely on them.
 func (v *Vault) Dress(ctx context.Context, want inventory.Secret, s renew.Stored) error {
-	have, err := v.describe(ctx, s.SecretARN)
+	have, err := v.examine(ctx, s.SecretARN)
 	if errors.Is(err, errMissing) {
 		return renew.Fail(renew.Later, reason.StorageFailed, fmt.Errorf("tagging and copying secret %s: it is gone", s.SecretARN))
 	}
@@ -35,7 +35,7 @@ func (v *Vault) Dress(ctx context.Context, want inventory.Secret, s renew.Stored
 	if missing := replicaRegions(want, have.ReplicationStatus); len(missing) > 0 {
 		faults = append(faults, v.replicate(ctx, s.SecretARN, want, missing))
 	}
-	return errors.Join(append(faults, v.tag(ctx, s.SecretARN, tags(want.Tags, ownTags(s.Bundle)), have))...)
+	return errors.Join(append(faults, v.tag(ctx, s.SecretARN, tags(want.Tags, ownTags(s.Bundle), v.ownerTag()), have))...)
 }
 
 // rekeyed brings an existing secret to the KMS key that is wanted. Where none is asked for the one that it has stays: no secret is ever made weaker.

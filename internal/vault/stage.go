@@ -42,7 +42,7 @@ func (v *Vault) Stage(ctx context.Context, i renew.Issuance, b bundle.Bundle) (r
 	if err != nil {
 		return renew.Stored{}, err
 	}
-	found, err := v.describe(ctx, d.name)
+	found, err := v.examine(ctx, d.name)
 	if err != nil && !errors.Is(err, errMissing) {
 		return renew.Stored{}, err
 	}
@@ -72,10 +72,13 @@ func (v *Vault) write(ctx context.Context, d draft, found *secretsmanager.Descri
 		return v.put(ctx, d)
 	}
 	err := v.create(ctx, d)
-	if isExists(err) {
-		return v.put(ctx, d)
+	if !isExists(err) {
+		return err
 	}
-	return err
+	if _, err := v.examine(ctx, d.name); err != nil {
+		return err
+	}
+	return v.put(ctx, d)
 }
 
 func (v *Vault) create(ctx context.Context, d draft) error {
@@ -83,7 +86,7 @@ func (v *Vault) create(ctx context.Context, d draft) error {
 		Name: &d.name, ClientRequestToken: &d.version, SecretString: &d.value,
 		Description: aws.String("TLS certificate " + d.Certificate + ", kept by certpace"),
 		KmsKeyId:    keyID(d.Wanted.Secret.KMSKeyID),
-		Tags:        tags(d.Wanted.Secret.Tags, ownTags(d.bundle)),
+		Tags:        tags(d.Wanted.Secret.Tags, ownTags(d.bundle), v.ownerTag()),
 	})
 	if err == nil || isExists(err) {
 		return err

@@ -34,7 +34,7 @@ func TestStageAndPromote(t *testing.T) {
 		if diff := cmp.Diff(b, s.Bundle); diff != "" || s.SecretARN != secret.arn || secret.versions[s.VersionID] == nil {
 			t.Errorf("staged %s %s, difference %s", s.SecretARN, s.VersionID, diff)
 		}
-		wantTags := map[string]string{"serial": "0a", "not_after": "2027-03-01T00:00:00Z", "key_type": "ec256", "ari_cert_id": b.ARICertID, "schema_version": "1", "team": "web"}
+		wantTags := map[string]string{"serial": "0a", "not_after": "2027-03-01T00:00:00Z", "key_type": "ec256", "ari_cert_id": b.ARICertID, "schema_version": "1", "team": "web", ownerTag: deployment}
 		if diff := cmp.Diff(wantTags, secret.tags); diff != "" {
 			t.Error(diff)
 		}

@@ -57,13 +57,16 @@ type Vault struct {
 	// Sleep waits between two looks at what was just written, a second at most; a read may lag behind a write.
 	Sleep func(ctx context.Context, d time.Duration) error
 
-	client Client
-	prefix string
+	client     Client
+	prefix     string
+	deployment string
+	takesOver  bool
 }
 
-// New makes a vault whose secrets' names all begin with prefix, such as `certpace/`.
-func New(client Client, prefix string) *Vault {
-	return &Vault{Sleep: wait.Sleep, client: client, prefix: prefix}
+// New makes the vault of a deployment, whose secrets' names all begin with prefix, such as `certpace/`. Deployments may come to
+// share a prefix by mistake, so each secret names its own, and none writes what is another's.
+func New(client Client, prefix, deployment string) *Vault {
+	return &Vault{Sleep: wait.Sleep, client: client, prefix: prefix, deployment: deployment}
 }
 
 // Name is the secret of a certificate.

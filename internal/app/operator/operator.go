@@ -67,7 +67,7 @@ func New(ctx context.Context, cfg app.Config, log *slog.Logger) (*Operator, erro
 	}
 	return &Operator{
 		Config: cfg, Store: store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard),
-		Queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL), Vault: vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix),
+		Queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL), Vault: vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix, cfg.Deployment()),
 		Planner: planning.New(cfg, cloud, log), ACM: acm.New(acmClient(cloud)), cloud: cloud, log: log,
 	}, nil
 }

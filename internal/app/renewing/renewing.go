@@ -50,7 +50,7 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 	}
 	table := store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard)
 	table.Log = log
-	secrets := vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix)
+	secrets := vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix, cfg.Deployment())
 	accounts := issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Roots: roots})
 	return &renew.Worker{
 		Ports: renew.Ports{
@@ -62,7 +62,7 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 			Bus:         bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment()),
 		},
 		Settings: renew.Settings{
-			Shard: app.Shard, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
+			Shard: app.Shard, SecretPrefix: cfg.SecretPrefix, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
 			Staging: inventory.Staging,
 			Margin:  margin, AtOnce: atOnce, Log: log,
 		},

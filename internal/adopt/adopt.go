@@ -29,8 +29,10 @@ type Adopter struct {
 	Sets         renew.Sets
 	Budgets      renew.Budgets
 
-	Shard string // which stands for the account of certpace's own issuances
-	Now   func() time.Time
+	Shard      string // which stands for the account of certpace's own issuances
+	Deployment string // whose secrets these are to be
+	TakeOver   bool   // also what belongs to another deployment, which is gone; Vault must be one that refuses nothing then
+	Now        func() time.Time
 }
 
 // Change says what became of one certificate.
@@ -43,7 +45,7 @@ const (
 	Unchanged  Change = "unchanged"   // its entry had that before
 	Newer      Change = "newer"       // its entry knows a newer one, and was left alone
 	InProgress Change = "in-progress" // an issuance of it is open, whose worker reads the secret by itself; it was left alone
-	Skipped    Change = "skipped"     // the secret has no tag that says that it is a certificate's; it was not read
+	Skipped    Change = "skipped"     // by its tags the secret isn't a certificate's, or is another deployment's; it was not read
 	Failed     Change = "failed"
 )
 
@@ -127,7 +129,7 @@ func (t *take) load(ctx context.Context) error {
 // foreign says whether a secret holds something else than a certificate of ours.
 func foreign(err error) bool {
 	var f *renew.Failure
-	return errors.As(err, &f) && f.Kind == renew.Never && f.Reason == reason.Configuration
+	return errors.As(err, &f) && f.Kind == renew.Never && f.Reason == reason.Configuration && !errors.Is(err, renew.ErrNotOurs)
 }
 
 // look decides, and writes nothing.

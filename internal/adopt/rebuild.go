@@ -24,6 +24,12 @@ type Shelf interface {
 	EachCertificate(ctx context.Context) iter.Seq2[vault.Listed, error]
 	// Previous reads what consumers read before. Errors: renew.ErrNoSecret.
 	Previous(ctx context.Context, name string) (renew.Stored, error)
+	// Value reads what consumers read now, whosever it is. Errors: as renew.Vault's Current.
+	Value(ctx context.Context, name string) (renew.Stored, error)
+	// EachAccount lists the secrets of ACME accounts. After an error there is nothing more.
+	EachAccount(ctx context.Context) iter.Seq2[vault.Account, error]
+	// Claim makes a secret this deployment's, whosever it was.
+	Claim(ctx context.Context, arn string) error
 }
 
 // atOnce is how many secrets, or entries, are worked on at a time.
@@ -36,6 +42,8 @@ const week = 7 * 24 * time.Hour
 type Rebuild struct {
 	Results []Result // by name
 	Budgets int      // buckets that have fewer tokens now; in a dry run, those that aren't full by what is in the vault
+
+	Accounts []string // secrets of accounts that another deployment has, or had before they were taken over
 }
 
 // Failed is how many secrets could not be taken over.
@@ -75,7 +83,10 @@ func (a *Adopter) Rebuild(ctx context.Context, dryRun bool) (Rebuild, error) {
 	if r.Budgets, err = a.recount(ctx, all, now, dryRun); err != nil {
 		return r, err
 	}
-	r.Results, err = each(ctx, found, func(ctx context.Context, f finding) Result { return a.enter(ctx, f, now, dryRun) })
+	if r.Results, err = each(ctx, found, func(ctx context.Context, f finding) Result { return a.enter(ctx, f, now, dryRun) }); err != nil {
+		return r, err
+	}
+	r.Accounts, err = a.takeAccounts(ctx, dryRun)
 	return r, err
 }
 
@@ -99,7 +110,7 @@ func (a *Adopter) read(ctx context.Context, now time.Time) ([]finding, error) {
 	slices.SortFunc(list, func(a, b vault.Listed) int { return strings.Compare(a.Certificate, b.Certificate) })
 	return each(ctx, list, func(ctx context.Context, l vault.Listed) finding {
 		f := finding{Listed: l}
-		if !l.Ours {
+		if !a.reads(l) {
 			return f
 		}
 		if f.stored, f.err = a.whole(ctx, l.Certificate, now); f.err != nil {
@@ -118,7 +129,7 @@ func (a *Adopter) read(ctx context.Context, now time.Time) ([]finding, error) {
 // whole reads a secret and holds it to what every certificate in use is held to, but for its end: one that has ended is in use all the same,
 // and its renewal is what it needs.
 func (a *Adopter) whole(ctx context.Context, name string, now time.Time) (renew.Stored, error) {
-	s, err := a.Vault.Current(ctx, name)
+	s, err := a.Shelf.Value(ctx, name)
 	if err != nil {
 		return s, err
 	}
@@ -144,11 +155,14 @@ func (a *Adopter) enter(ctx context.Context, f finding, now time.Time, dryRun bo
 	var next inventory.Certificate
 	err := f.err
 	switch {
-	case !f.Ours:
-		r.Change, r.Message = Skipped, "has no tag of certpace's, so it was not read"
+	case !a.reads(f.Listed):
+		r.Change, r.Message = Skipped, a.unread(f.Listed)
 		return r
 	case err == nil:
 		r.Change, next, err = a.decide(ctx, f, now)
+	}
+	if err == nil && !dryRun && a.anothers(f.Deployment) { // before the entry is, whose worker would be refused
+		err = a.Shelf.Claim(ctx, f.ARN)
 	}
 	if err == nil && !dryRun && (r.Change == Added || r.Change == Adopted) {
 		next, err = a.Certificates.SaveCertificate(ctx, next)
@@ -160,7 +174,11 @@ func (a *Adopter) enter(ctx context.Context, f finding, now time.Time, dryRun bo
 		return Result{Certificate: f.Certificate, Change: Failed, Message: strings.Join(strings.Fields(err.Error()), " ")}
 	}
 	r.Entry = next
-	r.Message = strings.Join(outlook(next, now), "; ")
+	said := outlook(next, now)
+	if a.anothers(f.Deployment) {
+		said = append(said, fmt.Sprintf("it belonged to the deployment %q", f.Deployment))
+	}
+	r.Message = strings.Join(said, "; ")
 	return r
 }
 

@@ -45,13 +45,21 @@ type secrets struct {
 	pending  map[string]renew.Stored
 	foreign  map[string]bool // by certificate: a secret with another content
 	untagged map[string]bool
+	owners   map[string]string // by certificate: the deployment that it names
+	accounts map[string]string // by ARN: the same
+	claimed  []string          // ARNs
 	writes   int
 	promoted int
 	dressed  []string // serials
 	fail     error    // of Promote
+	deny     error    // of Claim
+	refuse   error    // of Current
 }
 
 func (s *secrets) Current(_ context.Context, name string) (renew.Stored, error) {
+	if s.refuse != nil {
+		return renew.Stored{}, s.refuse
+	}
 	if s.foreign[name] {
 		return renew.Stored{}, renew.Fail(renew.Never, "configuration", errors.New("reading secret certpace/"+name+": it is not a bundle's JSON object"))
 	}
@@ -59,6 +67,28 @@ func (s *secrets) Current(_ context.Context, name string) (renew.Stored, error) 
 		return v[len(v)-1], nil
 	}
 	return renew.Stored{}, renew.ErrNoSecret
+}
+
+// Value is Current for whoever has looked whose it is.
+func (s *secrets) Value(ctx context.Context, name string) (renew.Stored, error) {
+	return s.Current(ctx, name)
+}
+
+func (s *secrets) Claim(_ context.Context, arn string) error {
+	if s.deny == nil {
+		s.claimed = append(s.claimed, arn)
+	}
+	return s.deny
+}
+
+func (s *secrets) EachAccount(context.Context) iter.Seq2[vault.Account, error] {
+	return func(yield func(vault.Account, error) bool) {
+		for _, arn := range slices.Sorted(maps.Keys(s.accounts)) {
+			if !yield(vault.Account{Name: arn, ARN: arn, Deployment: s.accounts[arn]}, nil) {
+				return
+			}
+		}
+	}
 }
 
 func (s *secrets) Previous(_ context.Context, name string) (renew.Stored, error) {
@@ -105,7 +135,7 @@ func (s *secrets) EachCertificate(context.Context) iter.Seq2[vault.Listed, error
 			names[n] = true
 		}
 		for _, n := range slices.Sorted(maps.Keys(names)) {
-			if !yield(vault.Listed{Certificate: n, Ours: !s.untagged[n], KMSKeyID: "alias/tls"}, nil) {
+			if !yield(vault.Listed{Certificate: n, Ours: !s.untagged[n], Deployment: s.owners[n], ARN: "arn:" + n, KMSKeyID: "alias/tls"}, nil) {
 				return
 			}
 		}
@@ -123,7 +153,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, ca: map[string]*authority{}, vault: &secrets{
-		versions: map[string][]renew.Stored{}, pending: map[string]renew.Stored{}, foreign: map[string]bool{}, untagged: map[string]bool{},
+		versions: map[string][]renew.Stored{}, pending: map[string]renew.Stored{}, foreign: map[string]bool{}, untagged: map[string]bool{}, owners: map[string]string{}, accounts: map[string]string{},
 	}}
 	w.loseTable()
 	return w

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -29,6 +30,7 @@ type adoptCmd struct {
 	FromSecrets bool   `help:"Everything that the vault has: rebuilds a table that was lost, or is a backup's."`
 	IssuedBy    string `placeholder:"URL" help:"Directory of the CA that issued it, where you know."`
 	Force       bool   `help:"Also in place of something newer, and where it isn't what is wanted and will be ordered anew."`
+	TakeOver    bool   `help:"Also secrets, and accounts, that belong to another deployment. It must be gone: it is refused from then on."`
 	DryRun      bool   `help:"Show what would be taken over. Writes nothing."`
 }
 
@@ -69,7 +71,7 @@ func (a *adoptCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	got, err := op.Adopter(r.now).Take(r, adopt.Request{
+	got, err := op.Adopter(r.now, a.TakeOver).Take(r, adopt.Request{
 		Name: a.Name, Found: found, Directory: op.Directory, IssuedBy: a.IssuedBy, Force: a.Force, DryRun: a.DryRun,
 	})
 	if err != nil {
@@ -90,7 +92,7 @@ func (a *adoptCmd) check() error {
 	case n != 1:
 		return errors.New("give one of --pem-dir, --cert, --secret, --acm and --from-secrets")
 	case a.FromSecrets && (a.Name != "" || a.Force || a.IssuedBy != ""):
-		return errors.New("--from-secrets takes all there are, as they are; it goes with --dry-run and --secret-prefix only")
+		return errors.New("--from-secrets takes all there are, as they are; it goes with --dry-run, --take-over and --secret-prefix only")
 	case !a.FromSecrets && !inventory.ValidName(a.Name):
 		return fmt.Errorf("certificate: %.200q is not a name; write %s", a.Name, inventory.NameRule)
 	case a.Cert == "" && (a.Chain != "" || a.Key != ""):
@@ -184,7 +186,7 @@ func fromFiles(files ...string) (adopt.Material, error) {
 }
 
 func (a *adoptCmd) rebuild(r *run, op *operator.Operator) error {
-	got, err := op.Adopter(r.now).Rebuild(r, a.DryRun)
+	got, err := op.Adopter(r.now, a.TakeOver).Rebuild(r, a.DryRun)
 	if err != nil {
 		return err
 	}
@@ -196,10 +198,24 @@ func (a *adoptCmd) rebuild(r *run, op *operator.Operator) error {
 		doing = "budgets that are not full by what was issued"
 	}
 	r.say("%s: %d", doing, got.Budgets)
+	a.sayAccounts(r, got.Accounts)
 	if n := got.Failed(); n > 0 {
 		return fmt.Errorf("%d of %d secrets could not be taken over; the others were", n, len(got.Results))
 	}
 	return nil
+}
+
+// sayAccounts tells of the accounts that another deployment has, or had until now.
+func (a *adoptCmd) sayAccounts(r *run, names []string) {
+	switch {
+	case len(names) == 0:
+	case !a.TakeOver:
+		r.say("ACME accounts of another deployment, left alone: %s; where that is gone, --take-over takes them over", strings.Join(names, ", "))
+	case a.DryRun:
+		r.say("ACME accounts that would be taken over from another deployment: %s", strings.Join(names, ", "))
+	default:
+		r.say("ACME accounts taken over from another deployment: %s", strings.Join(names, ", "))
+	}
 }
 
 func (a *adoptCmd) show(r *run, results []adopt.Result) error {

@@ -52,10 +52,15 @@ func (o *Operator) Doctor(now time.Time) (*doctor.Doctor, error) {
 	}, nil
 }
 
-// Adopter takes certificates over that exist.
-func (o *Operator) Adopter(now func() time.Time) *adopt.Adopter {
+// Adopter takes certificates over that exist; with takeOver also those that are another deployment's.
+func (o *Operator) Adopter(now func() time.Time, takeOver bool) *adopt.Adopter {
+	secrets := o.Vault
+	if takeOver {
+		secrets = secrets.TakingOver()
+	}
 	return &adopt.Adopter{
-		Certificates: o.Store, Vault: o.Vault, Shelf: o.Vault, Sets: o.Store, Budgets: o.Store, Shard: app.Shard, Now: now,
+		Certificates: o.Store, Vault: secrets, Shelf: secrets, Sets: o.Store, Budgets: o.Store,
+		Shard: app.Shard, Deployment: o.Deployment(), TakeOver: takeOver, Now: now,
 	}
 }
 

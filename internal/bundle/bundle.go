@@ -60,6 +60,9 @@ func Parse(value string) (Bundle, error) {
 	if b.SchemaVersion != SchemaVersion {
 		return Bundle{}, fmt.Errorf("parsing the secret's value: schema_version %d is not understood; this program reads %d", b.SchemaVersion, SchemaVersion)
 	}
+	if b.Certificate == "" || b.FullChain == "" { // an account's secret has a key and a schema_version, too
+		return Bundle{}, fmt.Errorf("parsing the secret's value: it holds no certificate")
+	}
 	return b, nil
 }
 

@@ -77,6 +77,15 @@ func origin() bundle.Origin {
 	return bundle.Origin{Directory: "https://ca.example/dir", Account: "https://ca.example/acct/1", IssuedAt: now}
 }
 
+// An ACME account's secret has a private key and a schema_version, too.
+func TestParseRefusesWhatHoldsNoCertificate(t *testing.T) {
+	for _, text := range []string{`{"schema_version":1}`, `{"private_key":"k","url":"https://ca.example/acct/1","acme_directory":"https://ca.example/dir","schema_version":1}`, `{"certificate":"c","schema_version":1}`} {
+		if b, err := bundle.Parse(text); err == nil || !strings.Contains(err.Error(), "it holds no certificate") || b.PrivateKey != "" {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestMake(t *testing.T) {
 	root := newAuthority(t, "root", nil)
 	middle := newAuthority(t, "middle", root)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/app/operator"
+	"github.com/certpace/certpace/internal/inventory"
 )
 
 // The exit codes.
@@ -101,8 +102,34 @@ func carryOut(ctx context.Context, args []string, s Streams, environ []string) i
 		fmt.Fprintln(s.Stderr, `Run "certpace --help" for the verbs.`)
 		return exitUsage
 	}
+	if err := checkNames(k); err != nil {
+		return report(s.Stderr, err)
+	}
 	err = k.Run(&run{Context: ctx, Streams: s, commands: &c, environ: environ, now: time.Now})
 	return report(s.Stderr, err)
+}
+
+// checkNames holds every argument that names a certificate to what a name is, whatever the verb: a name
+// becomes part of the names of secrets and of the table's keys.
+func checkNames(k *kong.Context) error {
+	if k.Selected() == nil {
+		return nil
+	}
+	for _, p := range k.Selected().Positional {
+		if p.Name != "certificate" {
+			continue
+		}
+		names, many := p.Target.Interface().([]string)
+		if name, one := p.Target.Interface().(string); one && !many && (name != "" || p.Required) {
+			names = []string{name}
+		}
+		for _, name := range names {
+			if !inventory.ValidName(name) {
+				return usage{fmt.Errorf("certificate: %.200q is not a name; write %s", name, inventory.NameRule)}
+			}
+		}
+	}
+	return nil
 }
 
 func report(w io.Writer, err error) int {

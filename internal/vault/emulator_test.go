@@ -72,7 +72,7 @@ func renewTwice(ctx context.Context, t *testing.T, v *vault.Vault, client *secre
 	if diff := cmp.Diff(second, got); diff != "" {
 		t.Errorf("in use isn't what was promoted: %s", diff)
 	}
-	out, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(v.Name("www"))})
+	out, err := client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &second.SecretARN})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func stagedKeys(ctx context.Context, t *testing.T, v *vault.Vault, client *secre
 	if _, err := v.StagedKey(ctx, issuance("1")); !errors.Is(err, renew.ErrNoKey) {
 		t.Errorf("got %v", err)
 	}
-	_, err = client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(v.KeyName("www", "1"))})
+	_, err = client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("keys/pending/www/1")})
 	if err == nil {
 		t.Error("the key is still there")
 	}

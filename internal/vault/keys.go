@@ -17,7 +17,10 @@ import (
 // StageKey stores key under the issuance's id, under the certificate's own KMS key, or returns the one that is stored there
 // already. Of two callers at once both get the same key.
 func (v *Vault) StageKey(ctx context.Context, i renew.Issuance, key crypto.Signer) (crypto.Signer, error) {
-	name := v.KeyName(i.Certificate, i.ID)
+	name, err := v.KeyName(i.Certificate, i.ID)
+	if err != nil {
+		return nil, err
+	}
 	text, err := bundle.EncodeKey(key)
 	if err != nil {
 		return nil, renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("staging a key in %s: %w", name, err))
@@ -61,7 +64,11 @@ func (v *Vault) keyThere(ctx context.Context, name string, surely bool) (crypto.
 // StagedKey loads the key of an issuance. Errors: renew.ErrNoKey, also where it is marked for deletion: a key that is about to go can't
 // carry a certificate.
 func (v *Vault) StagedKey(ctx context.Context, i renew.Issuance) (crypto.Signer, error) {
-	key, err := v.keyThere(ctx, v.KeyName(i.Certificate, i.ID), false)
+	name, err := v.KeyName(i.Certificate, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	key, err := v.keyThere(ctx, name, false)
 	if errors.Is(err, errMissing) || errors.Is(err, errMarked) {
 		return nil, renew.ErrNoKey
 	}
@@ -70,8 +77,11 @@ func (v *Vault) StagedKey(ctx context.Context, i renew.Issuance) (crypto.Signer,
 
 // DropKey removes the key of an issuance for good, without a recovery window: it is in the certificate's secret by now, or was never used.
 func (v *Vault) DropKey(ctx context.Context, i renew.Issuance) error {
-	name := v.KeyName(i.Certificate, i.ID)
-	_, err := v.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	name, err := v.KeyName(i.Certificate, i.ID)
+	if err != nil {
+		return err
+	}
+	_, err = v.client.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name, ForceDeleteWithoutRecovery: aws.Bool(true)})
 	if err == nil || isNotFound(err) {
 		return nil
 	}

@@ -27,11 +27,15 @@ type value struct {
 
 // Current reads what consumers read now, and looks whose it is. Errors: as Value; renew.ErrNotOurs where it is another deployment's.
 func (v *Vault) Current(ctx context.Context, name string) (renew.Stored, error) {
+	id, err := v.Name(name)
+	if err != nil {
+		return renew.Stored{}, err
+	}
 	got, err := v.Value(ctx, name)
 	if errors.Is(err, renew.ErrNoSecret) {
 		return got, err
 	}
-	have, looked := v.examine(ctx, v.Name(name))
+	have, looked := v.examine(ctx, id)
 	switch {
 	case errors.Is(looked, renew.ErrNotOurs): // that explains whatever else is wrong with it
 		return renew.Stored{}, looked
@@ -49,7 +53,11 @@ func (v *Vault) Current(ctx context.Context, name string) (renew.Stored, error) 
 // Value reads what consumers read now, whosever it is. Errors: renew.ErrNoSecret; Never configuration where the secret holds
 // something else than a certificate of ours, or is marked for deletion.
 func (v *Vault) Value(ctx context.Context, name string) (renew.Stored, error) {
-	got, err := v.read(ctx, v.Name(name), "")
+	id, err := v.Name(name)
+	if err != nil {
+		return renew.Stored{}, err
+	}
+	got, err := v.read(ctx, id, "")
 	if errors.Is(err, errMissing) {
 		return renew.Stored{}, renew.ErrNoSecret
 	}
@@ -61,7 +69,10 @@ func (v *Vault) Value(ctx context.Context, name string) (renew.Stored, error) {
 
 // Previous reads what consumers read before. Errors: renew.ErrNoSecret, also where nothing was before; as Current.
 func (v *Vault) Previous(ctx context.Context, name string) (renew.Stored, error) {
-	id := v.Name(name)
+	id, err := v.Name(name)
+	if err != nil {
+		return renew.Stored{}, err
+	}
 	got, err := v.get(ctx, id, &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: aws.String(previous)})
 	if errors.Is(err, errMissing) {
 		return renew.Stored{}, renew.ErrNoSecret

@@ -54,8 +54,11 @@ func (v *Vault) Stage(ctx context.Context, i renew.Issuance, b bundle.Bundle) (r
 }
 
 func (v *Vault) draft(i renew.Issuance, b bundle.Bundle) (draft, error) {
-	d := draft{Issuance: i, bundle: b, name: v.Name(i.Certificate), version: versionID("certificate", i.ID, b.Serial)}
-	var err error
+	name, err := v.Name(i.Certificate)
+	if err != nil {
+		return draft{}, err
+	}
+	d := draft{Issuance: i, bundle: b, name: name, version: versionID("certificate", i.ID, b.Serial)}
 	if d.value, err = b.Encode(); err != nil {
 		return d, renew.Fail(renew.Never, reason.StorageFailed, fmt.Errorf("staging secret %s: %w", d.name, err))
 	}

@@ -9,11 +9,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/issuer"
+	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/wait"
 )
@@ -69,13 +73,30 @@ func New(client Client, prefix, deployment string) *Vault {
 	return &Vault{Sleep: wait.Sleep, client: client, prefix: prefix, deployment: deployment}
 }
 
-// Name is the secret of a certificate.
-func (v *Vault) Name(certificate string) string { return v.prefix + certificate }
+// Name is the secret of a certificate. What is no certificate's name is refused: accounts, bindings and keys
+// in progress lie below the same prefix, and a name with a slash would be one of theirs.
+func (v *Vault) Name(certificate string) (string, error) {
+	if !inventory.ValidName(certificate) {
+		return "", renew.Fail(renew.Never, reason.Configuration,
+			fmt.Errorf("naming the secret of a certificate: %.140q is not a certificate's name (%s)", certificate, inventory.NameRule))
+	}
+	return v.prefix + certificate, nil
+}
+
+// issuanceID is what the id of an issuance is made of.
+var issuanceID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,160}$`)
 
 // KeyName is the secret in which the key of an issuance in progress waits. It has a path of its own because a secret's first version
 // becomes AWSCURRENT whatever label was asked for: nothing half done may be in the secret that consumers read.
-func (v *Vault) KeyName(certificate, issuance string) string {
-	return v.prefix + pendingPath + certificate + "/" + issuance
+func (v *Vault) KeyName(certificate, issuance string) (string, error) {
+	if _, err := v.Name(certificate); err != nil {
+		return "", err
+	}
+	if !issuanceID.MatchString(issuance) {
+		return "", renew.Fail(renew.Never, reason.Configuration,
+			fmt.Errorf("naming the key of an issuance of %s: %.140q is not the id of an issuance", certificate, issuance))
+	}
+	return v.prefix + pendingPath + certificate + "/" + issuance, nil
 }
 
 // pendingPath is where the keys of issuances in progress are, below the prefix.

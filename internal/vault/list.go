@@ -62,12 +62,15 @@ func (v *Vault) pending(s types.SecretListEntry) (Pending, bool) {
 // Look says why the secret of a certificate can't be used, and what to do; nil where it is there. Its value isn't read. Errors: renew.ErrNoSecret;
 // Never configuration where it is marked for deletion.
 func (v *Vault) Look(ctx context.Context, certificate string) error {
-	if _, err := v.describe(ctx, v.Name(certificate)); errors.Is(err, errMissing) {
-		return renew.ErrNoSecret
-	} else if err != nil {
+	name, err := v.Name(certificate)
+	if err != nil {
 		return err
 	}
-	return nil
+	_, err = v.describe(ctx, name)
+	if errors.Is(err, errMissing) {
+		return renew.ErrNoSecret
+	}
+	return err
 }
 
 // EachAccount lists the secrets of ACME accounts below the prefix. After an error there is nothing more.

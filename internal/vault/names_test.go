@@ -25,7 +25,7 @@ func TestOnlyACertificatesNameBecomesASecrets(t *testing.T) {
 		_, staged := v.Stage(context.Background(), i, newBundle(t, "01"))
 		_, key := v.StageKey(context.Background(), i, newKey(t))
 		_, again := v.StagedKey(context.Background(), i)
-		for doing, err := range map[string]error{"current": current, "previous": previous, "stage": staged, "stage a key": key, "staged key": again, "drop key": v.DropKey(context.Background(), i)} {
+		for doing, err := range map[string]error{"current": current, "previous": previous, "stage": staged, "stage a key": key, "staged key": again, "drop key": v.DropKey(context.Background(), i), "look": v.Look(context.Background(), name)} {
 			wantFailure(t, err, renew.Never, reason.Configuration, "is not a certificate's name (1 to 128 characters")
 			if errors.Is(err, renew.ErrNoSecret) || errors.Is(err, renew.ErrNoKey) {
 				t.Errorf("%s of %q: %v", doing, name, err)

@@ -2,11 +2,11 @@ package issuer
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -20,18 +20,22 @@ var errTooLarge = errors.New("the answer has more than 1 MiB")
 
 // answer is a whole HTTP answer.
 type answer struct {
+	base    *url.URL // of the request
 	status  int
-	header  http.Header
-	body    []byte   // empty where it was cut off
-	problem *problem // nil below 300
+	header  http.Header // Location is absolute
+	body    []byte      // as it came; empty where it was cut off
+	problem *problem    // nil below 300
 }
 
 // readAnswer reads the body to its end. Where that fails the answer is returned too, without a body: its header came through.
-func readAnswer(resp *http.Response) (*answer, error) {
+func readAnswer(resp *http.Response, base *url.URL) (*answer, error) {
 	defer resp.Body.Close()
-	a := &answer{status: resp.StatusCode, header: resp.Header}
+	a := &answer{base: base, status: resp.StatusCode, header: resp.Header}
 	if a.header == nil {
 		a.header = http.Header{}
+	}
+	if to := a.header.Get("Location"); to != "" { // it may be relative (RFC 9110, 10.2.2)
+		a.header.Set("Location", absolute(to, base))
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err == nil && len(body) > maxBody {
@@ -41,7 +45,7 @@ func readAnswer(resp *http.Response) (*answer, error) {
 		a.body = body
 	}
 	if a.status >= 300 {
-		a.problem = parseProblem(a.status, a.body)
+		a.problem = parseProblem(a.status, normal(a.body, base))
 	}
 	if err != nil && (a.problem == nil || !a.overloaded(false)) {
 		return a, fmt.Errorf("reading the answer: %w", err) // what a 400 refuses, the nonce perhaps, stands in its body
@@ -75,7 +79,7 @@ func (a *answer) retryAfter(now time.Time) time.Duration {
 // by itself on two types (after badNonce it sleeps without a context, after alreadyReplaced it sends a second newOrder), and it
 // can't read what load balancers send (it panics at `null`). Judging the true answer is left to call.failure.
 func (a *answer) shown(req *http.Request) *http.Response {
-	status, header, body := a.status, a.header, a.body
+	status, header, body := a.status, a.header, normal(a.body, a.base)
 	if a.problem != nil {
 		status = max(a.status, http.StatusBadRequest) // lego takes a redirection for success
 		body = fmt.Appendf(nil, `{"status":%d}`, status)
@@ -92,15 +96,4 @@ func (a *answer) shown(req *http.Request) *http.Response {
 // brokenOff is what lego gets to see of an answer whose body didn't come through: an error, and the header, of which lego takes the next nonce.
 func (a *answer) brokenOff(req *http.Request) *http.Response {
 	return (&answer{status: http.StatusBadGateway, header: a.header, problem: &problem{}}).shown(req)
-}
-
-// isDirectory says whether the body is an ACME directory that certpace can work with (RFC 8555, 7.1.1).
-func (a *answer) isDirectory() bool {
-	var d struct {
-		NewNonce   string `json:"newNonce"`
-		NewAccount string `json:"newAccount"`
-		NewOrder   string `json:"newOrder"`
-	}
-	return a.status == http.StatusOK && json.Unmarshal(a.body, &d) == nil &&
-		isHTTPS(d.NewNonce) && isHTTPS(d.NewAccount) && isHTTPS(d.NewOrder)
 }

@@ -19,6 +19,11 @@ type garbled struct{ what string }
 
 func (g *garbled) Error() string { return "the CA's answer makes no sense: " + g.what }
 
+// excess is the error of an answer that is beyond what anybody could have asked for. Asking again can't help.
+type excess struct{ what string }
+
+func (e *excess) Error() string { return "the CA's answer is beyond all bounds: " + e.what }
+
 // ask carries out what may be done twice, and does it again after an error that may pass.
 func (h *handle) ask(ctx context.Context, doing string, act func(*api.Core) error) (*call, error) {
 	c := newCall(ctx)
@@ -43,7 +48,8 @@ func (h *handle) carry(c *call, doing string, repeat bool, act func(*api.Core) e
 		if err == nil {
 			return nil
 		}
-		if n == tries || !c.mayPass(repeat) {
+		var e *excess
+		if n == tries || errors.As(err, &e) || !c.mayPass(repeat) {
 			return h.explain(c, doing, err)
 		}
 		if err := h.pause(c, n); err != nil {

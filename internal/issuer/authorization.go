@@ -6,6 +6,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/go-acme/lego/v4/acme"
 	"github.com/go-acme/lego/v4/acme/api"
@@ -39,7 +42,7 @@ func (h *handle) authorization(ctx context.Context, url string) (renew.Authoriza
 		if err != nil {
 			return err
 		}
-		a, err = readAuthorization(got, core.GetKeyAuthorization)
+		a, err = readAuthorization(grown(got, h.wire.now()), core.GetKeyAuthorization)
 		return err
 	})
 	return a, err
@@ -57,14 +60,29 @@ func (h *handle) Retire(ctx context.Context, o renew.Order) error {
 	return nil
 }
 
-// readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555, 8.1.
+// grown is an authorization in RFC 8555's own words where it only grew too old. Some CAs, step-ca among them, call it invalid then; nobody has looked at a
+// challenge of such a one, so nothing failed.
+func grown(got acme.Authorization, now time.Time) acme.Authorization {
+	old := !got.Expires.IsZero() && got.Expires.Before(now)
+	if got.Status == acme.StatusInvalid && old && !slices.ContainsFunc(got.Challenges, tried) {
+		got.Status = acme.StatusExpired
+	}
+	return got
+}
+
+// tried says whether the CA has looked at a challenge.
+func tried(ch acme.Challenge) bool {
+	return ch.Error != nil || ch.Status != acme.StatusPending && ch.Status != ""
+}
+
+// readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555, 8.1. One that is invalid without words failed all the same.
 func readAuthorization(got acme.Authorization, keyAuthorization func(token string) (string, error)) (renew.Authorization, error) {
-	a := renew.Authorization{Name: got.Identifier.Value, Status: renew.OrderStatus(got.Status)}
+	a := renew.Authorization{Name: authorized(got), Status: renew.OrderStatus(got.Status)}
 	if a.Name == "" || a.Status == "" {
 		return a, &garbled{"an authorization without a name or a status"}
 	}
-	if got.Wildcard {
-		a.Name = "*." + a.Name
+	if len(got.Challenges) > mostChallenges {
+		return a, &excess{fmt.Sprintf("an authorization with %d challenges", len(got.Challenges))}
 	}
 	for _, ch := range got.Challenges {
 		if words := say(ch.Error); words != "" && (a.Problem == "" || ch.Type == dns01) {
@@ -79,8 +97,30 @@ func readAuthorization(got acme.Authorization, keyAuthorization func(token strin
 		}
 		a.Accepted = ch.Status == acme.StatusProcessing || ch.Status == acme.StatusValid
 	}
+	if a.Status == renew.Invalid && a.Problem == "" {
+		a.Problem = "the CA says no more than that it is invalid"
+	}
 	return a, nil
 }
+
+// mostChallenges is how many challenges of one name are looked at. A CA offers a handful.
+const mostChallenges = 50
+
+// authorized is the name of an authorization, with "*." where it is a wildcard's. Some CAs leave that in the identifier (RFC 8555, 7.1.3, has it out).
+func authorized(got acme.Authorization) string {
+	if got.Identifier.Type != "" && got.Identifier.Type != "dns" {
+		return got.Identifier.Type + " " + got.Identifier.Value
+	}
+	name := plainName(got.Identifier.Value)
+	bare, wild := strings.CutPrefix(name, "*.")
+	if bare != "" && (got.Wildcard || wild) {
+		return "*." + bare
+	}
+	return bare
+}
+
+// plainName is a name as the fleet file spells it: lower-case, without the root's dot.
+func plainName(name string) string { return strings.TrimSuffix(strings.ToLower(name), ".") }
 
 func readChallenge(name string, ch acme.Challenge, keyAuthorization func(token string) (string, error)) (renew.Challenge, error) {
 	if !tokenForm.MatchString(ch.Token) {

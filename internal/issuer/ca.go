@@ -36,7 +36,7 @@ func (h *handle) Profiles() []string { return h.meta.profiles }
 // isHTTPS says whether a URL that the CA gave can be used at all: ACME is HTTPS only (RFC 8555, 6.1).
 func isHTTPS(raw string) bool {
 	u, err := url.Parse(raw)
-	return err == nil && u.Scheme == "https" && u.Host != ""
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil
 }
 
 func checkURLs(what string, urls ...string) error {

@@ -33,7 +33,7 @@ func (i *Issuer) Describe(ctx context.Context, url string) (Description, error) 
 		return Description{}, notDirectory(c, url, (&handle{wire: i.wire}).explain(c, doing, c.err))
 	}
 	var d acme.Directory
-	if !c.answer.isDirectory() || json.Unmarshal(c.answer.body, &d) != nil {
+	if c.answer.directoryFault() != "" || json.Unmarshal(normal(c.answer.body, c.answer.base), &d) != nil {
 		return Description{}, notDirectory(c, url, nil)
 	}
 	m := readMeta(d.Meta)

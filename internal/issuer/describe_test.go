@@ -56,3 +56,69 @@ func TestDescribe(t *testing.T) {
 		})
 	}
 }
+
+// A directory that can't be used is a matter of configuration, whichever call reads it, and the message names what is wrong with it.
+func TestADirectoryThatCannotBeUsedIsConfiguration(t *testing.T) {
+	rest := `"newAccount":"https://ca.test/account","newOrder":"https://ca.test/new"}`
+	for name, row := range map[string]struct{ body, says string }{
+		"of http:// URLs":              {`{"newNonce":"http://ca.internal.test/acme/new-nonce","newAccount":"http://ca.internal.test/acme/new-account","newOrder":"http://ca.internal.test/acme/new-order"}`, `newNonce is "http://ca.internal.test/acme/new-nonce", which is not an https URL`},
+		"with one http:// URL":         {`{"newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/account","newOrder":"http://ca.test/new"}`, `newOrder is "http://ca.test/new"`},
+		"without newNonce":             {`{` + rest, "it names no newNonce"},
+		"without newOrder":             {`{"newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/account"}`, "it names no newOrder"},
+		"without newAccount":           {`{"newNonce":"https://ca.test/nonce","newOrder":"https://ca.test/new"}`, "it names no newAccount"},
+		"of ACME's first version":      {`{"new-reg":"https://ca.test/r","new-authz":"https://ca.test/a","new-cert":"https://ca.test/c"}`, "first version"},
+		"with a user in a URL":         {`{"newNonce":"https://me:pw@ca.test/nonce",` + rest, "newNonce is"},
+		"with a number for a URL":      {`{"newNonce":7,` + rest, "it names no newNonce"},
+		"that is a list":               {`[]`, "the answer is none"},
+		"that is JSON nested too deep": {strings.Repeat("[", 100_000), "the answer is none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeCA(t)
+				f.fault = func(s seen, _ int) fault {
+					if s.kind == "directory" {
+						return answers(200, row.body)
+					}
+					return fault{}
+				}
+				i := newIssuer(f, &memory{})
+				_, opened := i.OpenAccount(t.Context(), "0", caDirectory, freely)
+				_, described := i.Describe(t.Context(), caDirectory)
+				for _, err := range []error{opened, described} {
+					if got := failure(t, err); got.Kind != renew.Never || got.Reason != reason.Configuration {
+						t.Errorf("%v %s: %v", got.Kind, got.Reason, err)
+					}
+					contains(t, err.Error(), row.says, caDirectory)
+				}
+				if len(f.requests("account")) > 0 {
+					t.Error("an account was asked for")
+				}
+			})
+		})
+	}
+	for name, body := range map[string]string{
+		"relative URLs":          `{"newNonce":"/nonce","newAccount":"account","newOrder":"//ca.test/new"}`,
+		"a byte order mark":      "\xef\xbb\xbf" + `{"newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/account","newOrder":"https://ca.test/new"}`,
+		"both versions' entries": `{"new-reg":"https://ca.test/r","newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/account","newOrder":"https://ca.test/new"}`,
+		"a meta of other kinds":  `{"newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/account","newOrder":"https://ca.test/new","meta":{"website":7,"caaIdentities":"ca.test","profiles":{"a":null},"externalAccountRequired":"false"}}`,
+	} {
+		t.Run("one with "+name+" is taken", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFakeCA(t)
+				f.fault = func(s seen, _ int) fault {
+					if s.kind == "directory" {
+						return answers(200, body)
+					}
+					return fault{}
+				}
+				h, err := newIssuer(f, &memory{}).OpenAccount(t.Context(), "0", caDirectory, freely)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := h.NewOrder(t.Context(), renew.NewOrder{Names: []string{"a.test"}}); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}

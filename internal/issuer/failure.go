@@ -25,6 +25,7 @@ func during(doing string, err error) error {
 func (h *handle) explain(c *call, doing string, err error) error {
 	var l *lost
 	var g *garbled
+	var e *excess
 	switch {
 	case errors.As(c.err, &l):
 		return renew.LaterAt(c.again, reason.CAUnavailable, fmt.Errorf("%s: the CA didn't answer: %w", doing, l.err))
@@ -32,6 +33,8 @@ func (h *handle) explain(c *call, doing string, err error) error {
 		return during(doing, c.err)
 	case c.answer != nil && c.answer.problem != nil:
 		return h.refused(c, doing)
+	case errors.As(err, &e):
+		return renew.Fail(renew.Never, reason.CARefused, fmt.Errorf("%s: %w", doing, e))
 	case errors.As(err, &g):
 		return renew.Fail(renew.Later, reason.CAUnavailable, fmt.Errorf("%s: %w", doing, g))
 	case c.answer == nil:

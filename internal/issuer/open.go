@@ -82,8 +82,8 @@ func (i *Issuer) connect(ctx context.Context, p place, a Account) (*handle, erro
 	if err != nil {
 		return nil, notDirectory(c, p.directory, err)
 	}
-	if !isHTTPS(h.core.GetDirectory().NewNonceURL) {
-		return nil, notDirectory(c, p.directory, &garbled{"it names no newNonce"})
+	if c.answer != nil && c.answer.directoryFault() != "" { // else it is one that was read before
+		return nil, notDirectory(c, p.directory, nil)
 	}
 	h.meta = readMeta(h.core.GetDirectory().Meta)
 	return h, nil
@@ -92,10 +92,10 @@ func (i *Issuer) connect(ctx context.Context, p place, a Account) (*handle, erro
 // notDirectory turns an answer that isn't a directory into a word to the operator. An overloaded CA stays one.
 func notDirectory(c *call, directory string, err error) error {
 	a := c.answer
-	if c.err != nil || a == nil || a.overloaded(false) || a.status == http.StatusInternalServerError {
+	if c.err != nil || a == nil || a.overloaded(false) || err != nil && a.directoryFault() == "" || a.status == http.StatusInternalServerError {
 		return err
 	}
-	what := "the answer is none"
+	what := a.directoryFault()
 	if a.problem != nil {
 		what = a.problem.text
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-acme/lego/v4/acme"
@@ -124,7 +123,7 @@ func readOrder(url string, o acme.Order, retryAfter time.Duration) (renew.Order,
 		FinalizeURL: o.Finalize, CertificateURL: o.Certificate, RetryAfter: retryAfter, Problem: say(o.Error),
 	}
 	for _, id := range o.Identifiers {
-		order.Names = append(order.Names, strings.ToLower(id.Value))
+		order.Names = append(order.Names, plainName(id.Value))
 	}
 	if at, err := time.Parse(time.RFC3339, o.Expires); err == nil {
 		order.Expires = at.UTC()
@@ -132,7 +131,13 @@ func readOrder(url string, o acme.Order, retryAfter time.Duration) (renew.Order,
 	return order, checkOrder(order)
 }
 
+// mostNames is how many names, and so authorizations, an order of ours can have (docs/limits.md).
+const mostNames = 100
+
 func checkOrder(o renew.Order) error {
+	if len(o.Authorizations) > mostNames || len(o.Names) > mostNames {
+		return &excess{fmt.Sprintf("an order with %d names and %d authorizations", len(o.Names), len(o.Authorizations))}
+	}
 	if err := checkURLs("the authorization URL", o.Authorizations...); err != nil {
 		return err
 	}
@@ -158,7 +163,7 @@ func sameNames(a, b []string) bool { return slices.Equal(nameSet(a), nameSet(b))
 func nameSet(names []string) []string {
 	set := make([]string, 0, len(names))
 	for _, n := range names {
-		set = append(set, strings.ToLower(n))
+		set = append(set, plainName(n))
 	}
 	slices.Sort(set)
 	return slices.Compact(set)

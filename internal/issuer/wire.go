@@ -139,7 +139,7 @@ func (w *wire) exchange(c *call, req *http.Request) (*answer, error) {
 	}
 	if err == nil {
 		w.last = w.now().Round(0)
-		a, err := readAnswer(resp)
+		a, err := readAnswer(resp, req.URL)
 		if err != nil {
 			return a, w.noAnswer(c, err)
 		}

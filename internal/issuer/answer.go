@@ -55,18 +55,24 @@ func readAnswer(resp *http.Response, base *url.URL) (*answer, error) {
 
 // overloaded says whether the CA, or what stands before it, has too much to do: to leave it alone for a while helps.
 func (a *answer) overloaded(counted bool) bool {
+	if a.limited() {
+		return !counted
+	}
 	switch a.status {
 	case http.StatusInternalServerError, http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return false // this very request failed, not the CA
-	case http.StatusTooManyRequests:
-		return !counted
 	}
 	return a.status > 500
 }
 
+// limited says whether a request was refused for a limit. Some CAs tell that by the problem's type alone, with 400 or 403 (docs/cas.md).
+func (a *answer) limited() bool {
+	return a.status == http.StatusTooManyRequests || a.problem != nil && a.problem.limited()
+}
+
 // busy says whether the request was refused because there are too many: nothing was done then.
 func (a *answer) busy() bool {
-	return a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests
+	return a.status == http.StatusServiceUnavailable || a.limited()
 }
 
 // retryAfter is how long the CA asked to wait, a day at most; 0 where it didn't say.

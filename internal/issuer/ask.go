@@ -48,14 +48,20 @@ func (h *handle) carry(c *call, doing string, repeat bool, act func(*api.Core) e
 		if err == nil {
 			return nil
 		}
-		var e *excess
-		if n == tries || errors.As(err, &e) || !c.mayPass(repeat) {
+		if n == tries || final(err) || !c.mayPass(repeat) {
 			return h.explain(c, doing, err)
 		}
 		if err := h.pause(c, n); err != nil {
 			return during(doing, err)
 		}
 	}
+}
+
+// final says whether an answer said all that there is to say.
+func final(err error) bool {
+	var e *excess
+	var a *closedAccount
+	return errors.As(err, &e) || errors.As(err, &a)
 }
 
 // mayPass says whether another try can help.

@@ -77,7 +77,7 @@ func tried(ch acme.Challenge) bool {
 
 // readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555, 8.1. One that is invalid without words failed all the same.
 func readAuthorization(got acme.Authorization, keyAuthorization func(token string) (string, error)) (renew.Authorization, error) {
-	a := renew.Authorization{Name: authorized(got), Status: renew.OrderStatus(got.Status)}
+	a := renew.Authorization{Name: authorized(got), Status: renew.OrderStatus(statusOf(got))}
 	if a.Name == "" || a.Status == "" {
 		return a, &garbled{"an authorization without a name or a status"}
 	}
@@ -103,15 +103,31 @@ func readAuthorization(got acme.Authorization, keyAuthorization func(token strin
 	return a, nil
 }
 
+// statusOf is an authorization's status or, where the CA leaves that out, what its challenges tell.
+func statusOf(got acme.Authorization) string {
+	is := func(status string) bool {
+		return slices.ContainsFunc(got.Challenges, func(ch acme.Challenge) bool { return ch.Status == status })
+	}
+	switch {
+	case got.Status != "" || len(got.Challenges) == 0:
+		return got.Status
+	case is(acme.StatusValid):
+		return acme.StatusValid
+	case is(acme.StatusInvalid):
+		return acme.StatusInvalid
+	}
+	return acme.StatusPending
+}
+
 // mostChallenges is how many challenges of one name are looked at. A CA offers a handful.
 const mostChallenges = 50
 
 // authorized is the name of an authorization, with "*." where it is a wildcard's. Some CAs leave that in the identifier (RFC 8555, 7.1.3, has it out).
 func authorized(got acme.Authorization) string {
-	if got.Identifier.Type != "" && got.Identifier.Type != "dns" {
-		return got.Identifier.Type + " " + got.Identifier.Value
-	}
 	name := plainName(got.Identifier.Value)
+	if kind := got.Identifier.Type; kind != "" && kind != "dns" && name != "" {
+		name = kind + " " + name // which nobody ordered
+	}
 	bare, wild := strings.CutPrefix(name, "*.")
 	if bare != "" && (got.Wildcard || wild) {
 		return "*." + bare

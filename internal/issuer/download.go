@@ -6,75 +6,128 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 
-	"github.com/go-acme/lego/v4/acme"
 	"github.com/go-acme/lego/v4/acme/api"
 
+	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
 
+// mostAlternates is how many chains beside the CA's own choice are looked at. A CA has two or three roots.
+const mostAlternates = 10
+
+const downloading = "downloading the certificate"
+
 // Download fetches the chain of a valid order, PEM, leaf first. Alternates (RFC 8555, 7.4.2) are fetched only where one is
 // preferred; where none of them ends in an issuer of that common name it is the CA's own choice.
 func (h *handle) Download(ctx context.Context, o renew.Order, preferred string) ([]byte, error) {
-	const doing = "downloading the certificate"
 	if err := checkURLs("the certificate URL", o.CertificateURL); err != nil {
-		return nil, renew.Fail(renew.Unknown, reason.CAUnavailable, fmt.Errorf("%s: %w", doing, err))
+		return nil, renew.Fail(renew.Unknown, reason.CAUnavailable, fmt.Errorf("%s: %w", downloading, err))
 	}
-	var chain []byte
-	_, err := h.ask(ctx, doing, func(core *api.Core) (err error) {
-		if preferred == "" {
-			chain, _, err = core.Certificates.Get(o.CertificateURL, true)
-		} else {
-			chain, err = choose(core, o.CertificateURL, preferred)
-		}
+	own, header, err := h.chain(ctx, o.CertificateURL)
+	if err != nil {
+		return nil, err
+	}
+	if own, err = h.completed(ctx, own, links(header, "up", o.CertificateURL)); err != nil {
+		return nil, err
+	}
+	if preferred == "" {
+		return own, nil
+	}
+	return h.preferred(ctx, own, links(header, "alternate", o.CertificateURL), preferred)
+}
+
+// chain fetches a chain, and the header that came with it.
+func (h *handle) chain(ctx context.Context, at string) (chain []byte, header http.Header, err error) {
+	c, err := h.ask(ctx, downloading, func(core *api.Core) (err error) {
+		chain, _, err = core.Certificates.Get(at, true)
 		if err == nil && topIssuer(chain) == nil {
 			err = &garbled{"what should be a PEM chain isn't one"}
 		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return chain, nil
+	return chain, c.answer.header, nil
 }
 
-func choose(core *api.Core, url, preferred string) ([]byte, error) {
-	all, err := core.Certificates.GetAll(url, true)
-	if err != nil {
-		return nil, err
+// completed adds its issuer to a certificate that comes alone, where the CA links to that as ACME's drafts had it: by "up", in DER or PEM.
+func (h *handle) completed(ctx context.Context, chain []byte, up []string) ([]byte, error) {
+	if certs, err := bundle.Chain(chain); err != nil || len(certs) > 1 || len(up) == 0 {
+		return chain, nil
 	}
-	return preferredChain(all, url, preferred), nil
-}
-
-// preferredChain picks among the chains at their URLs: the default one if it will do, else the first alternate by URL, so that the
-// choice is the same each time.
-func preferredChain(all map[string]*acme.RawCertificate, url, preferred string) []byte {
-	urls := slices.Sorted(maps.Keys(all))
-	for _, u := range append([]string{url}, urls...) {
-		top := topIssuer(all[u].Cert)
-		if top != nil && top.Issuer.CommonName == preferred {
-			return all[u].Cert
-		}
-	}
-	return all[url].Cert
-}
-
-// topIssuer is the last certificate of a chain, nil where there is none or one of them can't be read.
-func topIssuer(chain []byte) *x509.Certificate {
-	var top *x509.Certificate
-	for rest := bytes.TrimSpace(chain); len(rest) > 0; rest = bytes.TrimSpace(rest) {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return nil
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
+	var issuer []byte
+	_, err := h.ask(ctx, "downloading the issuer's certificate", func(core *api.Core) error {
+		got, _, err := core.Certificates.Get(up[0], true)
 		if err != nil {
-			return nil
+			return err
 		}
-		top = c
+		if der, err := bundle.ParseCertificate(got); err == nil {
+			got = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der.Raw})
+		}
+		if topIssuer(got) == nil {
+			return &garbled{"what should be the issuer's certificate isn't one"}
+		}
+		issuer = got
+		return nil
+	})
+	return slices.Concat(chain, []byte("\n"), issuer), err
+}
+
+// preferred picks among the CA's own choice and its alternates: the own one if it will do, else the first alternate by URL, so that the choice is the
+// same each time.
+func (h *handle) preferred(ctx context.Context, own []byte, alternates []string, name string) ([]byte, error) {
+	slices.Sort(alternates)
+	alternates = slices.Compact(alternates)
+	choice := own
+	for _, at := range alternates[:min(len(alternates), mostAlternates)] {
+		other, _, err := h.chain(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		if !endsIn(choice, name) && endsIn(other, name) {
+			choice = other
+		}
 	}
-	return top
+	return choice, nil
+}
+
+func endsIn(chain []byte, name string) bool {
+	top := topIssuer(chain)
+	return top != nil && top.Issuer.CommonName == name
+}
+
+// topIssuer is the last certificate of a chain, nil where there is none or one of them can't be read. A web page in it was not meant for us.
+func topIssuer(chain []byte) *x509.Certificate {
+	certs, err := bundle.Chain(chain)
+	if err != nil || bytes.Contains(chain, []byte("</")) {
+		return nil
+	}
+	return certs[len(certs)-1]
+}
+
+var linkForm = regexp.MustCompile(`<([^>]*)>((?:\s*;\s*[^,;"]+(?:"[^"]*")?)*)`)
+
+// links are the targets of a relation in Link headers (RFC 8288), absolute and https.
+func links(header http.Header, relation, at string) []string {
+	base, err := url.Parse(at)
+	if err != nil {
+		return nil
+	}
+	rel := regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:"(?:[^"]*\s)?` + relation + `(?:\s[^"]*)?"|` + relation + `\b)`)
+	var targets []string
+	for _, header := range header.Values("Link") {
+		for _, m := range linkForm.FindAllStringSubmatch(header, -1) {
+			if to := absolute(m[1], base); rel.MatchString(m[2]) && isHTTPS(to) {
+				targets = append(targets, to)
+			}
+		}
+	}
+	return targets
 }

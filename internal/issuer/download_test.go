@@ -7,12 +7,16 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -100,6 +104,63 @@ func TestDownload(t *testing.T) {
 			_, err := fx.ca.Download(fx.ctx, renew.Order{}, "")
 			if f := failure(t, err); f.Kind != renew.Unknown {
 				t.Errorf("got %v", f.Kind)
+			}
+		})
+	})
+}
+
+func TestLinks(t *testing.T) {
+	for name, row := range map[string]struct {
+		header []string
+		want   string
+	}{
+		"each in a header of its own": {[]string{`<https://ca.test/a>;rel="alternate"`, `<https://ca.test/b>;rel="alternate"`}, "[https://ca.test/a https://ca.test/b]"},
+		"both in one header":          {[]string{`<https://ca.test/a>;rel="alternate", <https://ca.test/b>; rel=alternate`}, "[https://ca.test/a https://ca.test/b]"},
+		"relative":                    {[]string{`</a>;rel="alternate"`, `<b>;rel="alternate"`}, "[https://ca.test/a https://ca.test/cert/b]"},
+		"with other parameters":       {[]string{`<a,b>; title="x, y"; rel="index alternate"; type=z`}, "[https://ca.test/cert/a,b]"},
+		"in capitals":                 {[]string{`<a>; REL="Alternate"`}, "[https://ca.test/cert/a]"},
+		"of other relations":          {[]string{`<a>;rel="index"`, `<b>;rel="alternates"`, `<c>`, `<d>;rel="up";title="alternate"`, "rel=alternate"}, "[]"},
+		"not https":                   {[]string{`<http://ca.test/a>;rel="alternate"`, `<javascript:x>;rel="alternate"`}, "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := fmt.Sprint(links(http.Header{"Link": row.header}, "alternate", "https://ca.test/cert/1")); got != row.want {
+				t.Errorf("got %s, want %s", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAChainThatIsNotAllInOneAnswer(t *testing.T) {
+	made := testChains(t)
+	leaf, rest, _ := strings.Cut(made["A"], "-----END CERTIFICATE-----\n")
+	leaf += "-----END CERTIFICATE-----\n"
+	block, _ := pem.Decode([]byte(rest))
+	for name, up := range map[string]string{"in PEM": rest, "in DER": string(block.Bytes)} {
+		t.Run("a certificate that comes alone is completed by what it links to, "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := open(t)
+				fx.chains = map[string]string{"/cert/1": leaf, "/cert/2": up}
+				fx.links.Add("Link", `</cert/2>;rel="up"`)
+				got, err := fx.ca.Download(fx.ctx, renew.Order{CertificateURL: "https://ca.test/cert/1"}, "")
+				certs, parsed := bundle.Chain(got)
+				if err != nil || parsed != nil || len(certs) != 2 || certs[1].Subject.CommonName != "intermediate" {
+					t.Errorf("%v, %v, %d certificates", err, parsed, len(certs))
+				}
+			})
+		})
+	}
+	t.Run("of a thousand alternates ten are looked at", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			fx := open(t)
+			fx.chains["/cert/1"] = made["A"]
+			for n := range 1000 {
+				at := fmt.Sprintf("/cert/x%03d", n)
+				fx.chains[at] = made["C"]
+				fx.links.Add("Link", "<"+at+`>;rel="alternate"`)
+			}
+			got, err := fx.ca.Download(fx.ctx, renew.Order{CertificateURL: "https://ca.test/cert/1"}, "Root B")
+			if n := len(fx.requests("cert")); err != nil || n != 11 || string(got) != made["A"] {
+				t.Errorf("%v, %d requests", err, n)
 			}
 		})
 	})

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -26,6 +27,7 @@ func (h *handle) explain(c *call, doing string, err error) error {
 	var l *lost
 	var g *garbled
 	var e *excess
+	var a *closedAccount
 	switch {
 	case errors.As(c.err, &l):
 		return renew.LaterAt(c.again, reason.CAUnavailable, fmt.Errorf("%s: the CA didn't answer: %w", doing, l.err))
@@ -33,6 +35,8 @@ func (h *handle) explain(c *call, doing string, err error) error {
 		return during(doing, c.err)
 	case c.answer != nil && c.answer.problem != nil:
 		return h.refused(c, doing)
+	case errors.As(err, &a):
+		return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("%s: %w", doing, a))
 	case errors.As(err, &e):
 		return renew.Fail(renew.Never, reason.CARefused, fmt.Errorf("%s: %w", doing, e))
 	case errors.As(err, &g):
@@ -46,11 +50,14 @@ func (h *handle) explain(c *call, doing string, err error) error {
 // refused makes a failure of an error answer.
 func (h *handle) refused(c *call, doing string) error {
 	p := c.answer.problem
-	if c.counted && p.status == http.StatusTooManyRequests {
+	if c.counted && p.limited() {
 		return h.denied(c, p)
 	}
 	kind, why, hint := verdict(p)
-	if p.kind == accountDoesNotExist {
+	if h.account != "" && p.closed() {
+		kind, why, hint = renew.Never, reason.Configuration, "; the account "+h.account+" was deactivated: have the CA open it again, or delete its secret to register a new one, with which the CA's exemptions for renewals are lost"
+	}
+	if why == reason.Configuration && h.forget != nil {
 		h.forget()
 	}
 	err := fmt.Errorf("%s: the CA answered %s%s", doing, p.text, hint)
@@ -67,7 +74,7 @@ func (h *handle) refused(c *call, doing string) error {
 // verdict says what can be done about an error answer, and what to do where that isn't plain from the CA's words.
 func verdict(p *problem) (kind renew.Kind, why reason.Reason, hint string) {
 	switch {
-	case p.status >= 500, p.status < 400, p.status == http.StatusTooManyRequests, p.status == http.StatusRequestTimeout,
+	case p.status >= 500, p.status < 400, p.limited(), p.status == http.StatusRequestTimeout,
 		p.kind == serverInternal, p.kind == badNonce:
 		return renew.Later, reason.CAUnavailable, ""
 	case p.kind == caa:
@@ -75,11 +82,23 @@ func verdict(p *problem) (kind renew.Kind, why reason.Reason, hint string) {
 	case p.kind == orderNotReady:
 		return renew.Unknown, reason.CARefused, ""
 	case p.kind == externalAccountRequired:
-		return renew.Never, reason.Configuration, "; its directory doesn't say so, and certpace sends an external account binding only where meta.externalAccountRequired is true"
+		return renew.Never, reason.Configuration, "; store the external account binding that the CA gave, or give a contact (CERTPACE_ACME_EMAIL): some CAs say this where there is none"
 	case p.kind == accountDoesNotExist:
 		return renew.Never, reason.Configuration, "; the stored account isn't one of this CA: delete its secret to register a new one"
 	}
 	return renew.Never, reason.CARefused, ""
+}
+
+// closedWords are those in which CAs say that an account is no longer valid: Boulder's, step-ca's and those of RFC 8555, 7.3.6.
+var closedWords = []string{"deactivated", "account is not active", "account is not valid", "account has been revoked", "account is revoked"}
+
+// closed says whether an error answer to an account's own request is about the account, which was deactivated (RFC 8555, 7.3.6: unauthorized, 401).
+func (p *problem) closed() bool {
+	if p.kind != unauthorized {
+		return false
+	}
+	low := strings.ToLower(p.detail)
+	return p.status == http.StatusUnauthorized || slices.ContainsFunc(closedWords, func(words string) bool { return strings.Contains(low, words) })
 }
 
 // denied reads what a 429 says of the limit that it is about.
@@ -108,7 +127,7 @@ var replacementWords = []string{
 
 // aboutReplacement says whether an error answer to a newOrder with `replaces` refuses just that.
 func aboutReplacement(p *problem) bool {
-	if p == nil || p.status == http.StatusTooManyRequests || p.status == http.StatusServiceUnavailable {
+	if p == nil || p.limited() || p.status == http.StatusServiceUnavailable {
 		return false
 	}
 	if p.kind == alreadyReplaced || p.status == http.StatusNotFound {

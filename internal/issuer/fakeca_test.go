@@ -68,6 +68,7 @@ type fakeCA struct {
 	mux  *http.ServeMux
 
 	fault    func(s seen, n int) fault // n counts the requests of the kind, from 1
+	speaks   func(s seen, a *answer)   // changes the CA's own answers; nil for not at all
 	meta     map[string]any            // of the directory
 	pages    [][]string                // of the account's list of orders, by their ids; nil where there is none
 	latency  time.Duration
@@ -181,6 +182,11 @@ func (f *fakeCA) respond(req *http.Request, body []byte, s seen, ft fault) (*htt
 		return &http.Response{StatusCode: ft.answer.status, Header: header, Body: io.NopCloser(body), Request: req}, nil
 	}
 	resp := recorder.Result()
+	if f.speaks != nil {
+		own := &answer{status: recorder.Code, header: recorder.Header().Clone(), body: recorder.Body.Bytes()}
+		f.speaks(s, own)
+		resp = &http.Response{StatusCode: own.status, Header: own.header, Body: io.NopCloser(bytes.NewReader(own.body)), Request: req}
+	}
 	if ft.cut {
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"sta`), broken{}))
 	}

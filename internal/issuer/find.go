@@ -1,12 +1,11 @@
 package issuer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/go-acme/lego/v4/acme/api"
@@ -91,30 +90,19 @@ func (h *handle) orders(ctx context.Context, page string) (urls []string, next s
 	var list struct {
 		Orders []string `json:"orders"`
 	}
-	if err := json.Unmarshal(c.answer.body, &list); err != nil {
+	if err := json.Unmarshal(bytes.TrimPrefix(c.answer.body, byteOrderMark), &list); err != nil {
 		return nil, "", renew.Fail(renew.Later, reason.CAUnavailable, errors.New("reading the account's orders: the CA's answer can't be read"))
+	}
+	for i, u := range list.Orders {
+		list.Orders[i] = absolute(u, c.answer.base)
 	}
 	return slices.DeleteFunc(list.Orders, func(u string) bool { return !isHTTPS(u) }), nextPage(c.answer.header, page), nil
 }
 
-var nextLink = regexp.MustCompile(`<([^>]+)>\s*;[^,]*\brel="?next\b`)
-
 // nextPage is the target of a Link of relation next (RFC 8288), empty for none.
 func nextPage(header http.Header, page string) string {
-	for _, link := range header.Values("Link") {
-		m := nextLink.FindStringSubmatch(link)
-		if m == nil {
-			continue
-		}
-		base, err := url.Parse(page)
-		if err != nil {
-			return ""
-		}
-		next, err := base.Parse(m[1])
-		if err != nil {
-			return ""
-		}
-		return next.String()
+	if next := links(header, "next", page); len(next) > 0 {
+		return next[0]
 	}
 	return ""
 }

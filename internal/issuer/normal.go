@@ -38,7 +38,7 @@ func init() { // for it refers to itself
 }
 
 var (
-	identifierForm = fields{"type": asWord, "value": asText}
+	identifierForm = fields{"type": asWord, "value": asWord}
 	metaForm       = fields{
 		"termsOfService": asText, "website": asText, "caaIdentities": either(listOf(asText), alone(asText)), "externalAccountRequired": asTruth, "profiles": asTexts,
 	}

@@ -39,6 +39,10 @@ func (h *handle) NewOrder(ctx context.Context, o renew.NewOrder) (renew.Order, e
 // created reads the answer to newOrder; where that makes no sense, the order is looked at where the answer says it is.
 func (h *handle) created(ctx context.Context, o renew.NewOrder, got acme.ExtendedOrder, c *call) (renew.Order, error) {
 	order, err := readOrder(got.Location, got.Order, c.answer.retryAfter(h.wire.now()))
+	var e *excess
+	if errors.As(err, &e) {
+		return renew.Order{}, renew.Fail(renew.Never, reason.CARefused, fmt.Errorf("creating the order: %w", e))
+	}
 	if err != nil {
 		return h.recover(ctx, o, got.Location)
 	}
@@ -64,6 +68,10 @@ func (h *handle) notCreated(ctx context.Context, c *call, o renew.NewOrder, err 
 // recover looks at an order of which no more than its URL came through.
 func (h *handle) recover(ctx context.Context, o renew.NewOrder, location string) (renew.Order, error) {
 	order, err := h.Order(ctx, location)
+	var e *excess
+	if errors.As(err, &e) {
+		return renew.Order{}, err
+	}
 	if err != nil {
 		return renew.Order{}, unknown(err)
 	}
@@ -119,7 +127,7 @@ func (h *handle) Finalize(ctx context.Context, o renew.Order, csr []byte) (renew
 // readOrder makes an order of what the CA showed. It refuses what can't be worked with.
 func readOrder(url string, o acme.Order, retryAfter time.Duration) (renew.Order, error) {
 	order := renew.Order{
-		URL: url, Status: renew.OrderStatus(o.Status), Profile: o.Profile, Replaces: o.Replaces, Authorizations: o.Authorizations,
+		URL: url, Status: shownAs(o), Profile: o.Profile, Replaces: o.Replaces, Authorizations: o.Authorizations,
 		FinalizeURL: o.Finalize, CertificateURL: o.Certificate, RetryAfter: retryAfter, Problem: say(o.Error),
 	}
 	for _, id := range o.Identifiers {
@@ -129,6 +137,19 @@ func readOrder(url string, o acme.Order, retryAfter time.Duration) (renew.Order,
 		order.Expires = at.UTC()
 	}
 	return order, checkOrder(order)
+}
+
+// shownAs is an order's status or, where the CA leaves that out, what its other fields tell.
+func shownAs(o acme.Order) renew.OrderStatus {
+	switch {
+	case o.Status != "":
+		return renew.OrderStatus(o.Status)
+	case o.Certificate != "":
+		return renew.Valid
+	case o.Error != nil:
+		return renew.Invalid
+	}
+	return renew.Pending
 }
 
 // mostNames is how many names, and so authorizations, an order of ours can have (docs/limits.md).

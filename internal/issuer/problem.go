@@ -24,7 +24,9 @@ const (
 	caa                     = "caa"
 	externalAccountRequired = "externalAccountRequired"
 	orderNotReady           = "orderNotReady"
+	rateLimited             = "rateLimited"
 	serverInternal          = "serverInternal"
+	unauthorized            = "unauthorized"
 )
 
 // How much of a CA's text is passed on, in characters.
@@ -49,6 +51,11 @@ func parseProblem(status int, body []byte) *problem {
 		p = acme.ProblemDetails{}
 	}
 	return &problem{status: status, kind: kindOf(p.Type), detail: p.Detail, text: fmt.Sprintf("HTTP %d %s", status, sayProblem(status, p))}
+}
+
+// limited says whether a limit is what the CA refused for. An overloaded load balancer says so too, with 503.
+func (p *problem) limited() bool {
+	return p.status == http.StatusTooManyRequests || p.kind == rateLimited && p.status >= 400 && p.status < 500
 }
 
 func kindOf(problemType string) string {

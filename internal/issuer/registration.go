@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-acme/lego/v4/acme"
 	"github.com/go-acme/lego/v4/acme/api"
@@ -59,14 +60,7 @@ func (r *registration) register(ctx context.Context, h *handle, a Account, fresh
 		}
 	}
 	if url == "" {
-		bound, err := r.binding(ctx, h)
-		if err != nil {
-			return err
-		}
-		if err := r.allow(ctx); err != nil {
-			return fmt.Errorf("registering an account at %s: %w", r.directory, err)
-		}
-		if url, err = h.newAccount(ctx, r.email, bound); err != nil {
+		if url, err = r.registered(ctx, h); err != nil {
 			return err
 		}
 	}
@@ -75,9 +69,30 @@ func (r *registration) register(ctx context.Context, h *handle, a Account, fresh
 	return r.because("storing the URL of", err)
 }
 
-// binding is the external account to name, nil where the CA doesn't ask for one.
-func (r *registration) binding(ctx context.Context, h *handle) (*Binding, error) {
-	if !h.meta.bound {
+// registered registers the key, bound where the CA's directory asks for it or, where that doesn't, where the CA itself does.
+func (r *registration) registered(ctx context.Context, h *handle) (string, error) {
+	bound, err := r.binding(ctx, h.meta.bound)
+	if err != nil {
+		return "", err
+	}
+	if err := r.allow(ctx); err != nil {
+		return "", fmt.Errorf("registering an account at %s: %w", r.directory, err)
+	}
+	url, c, err := h.newAccount(ctx, r.email, bound)
+	if bound != nil || !c.refusedAs(externalAccountRequired) {
+		return url, err
+	}
+	refusal := err
+	if bound, err = r.binding(ctx, true); err != nil {
+		return "", renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("%w: %w", refusal, err))
+	}
+	url, _, err = h.newAccount(ctx, r.email, bound)
+	return url, err
+}
+
+// binding is the external account to name, nil where none is needed.
+func (r *registration) binding(ctx context.Context, needed bool) (*Binding, error) {
+	if !needed {
 		return nil, nil
 	}
 	b, err := r.accounts.LoadBinding(ctx, r.ca)
@@ -87,23 +102,35 @@ func (r *registration) binding(ctx context.Context, h *handle) (*Binding, error)
 	return &b, nil
 }
 
-// findAccount asks for the URL of the key's account (RFC 8555, 7.3.1); empty where the CA knows of none.
+// refusedAs says whether the CA refused a call with a problem of one of these types.
+func (c *call) refusedAs(kinds ...string) bool {
+	return c.err == nil && c.answer != nil && c.answer.problem != nil && slices.Contains(kinds, c.answer.problem.kind)
+}
+
+// findAccount asks for the URL of the key's account (RFC 8555, 7.3.1); empty where the CA knows of none. Some CAs miss there what a registration needs, a binding
+// or a contact, and so say that there is no account yet (docs/cas.md); to register it then is no second one, for one key has one account.
 func (h *handle) findAccount(ctx context.Context) (string, error) {
 	url, c, err := h.postAccount(ctx, "looking for the account", acme.Account{OnlyReturnExisting: true}, nil)
-	if err != nil && c.err == nil && c.answer != nil && c.answer.problem != nil && c.answer.problem.kind == accountDoesNotExist {
+	if err != nil && c.refusedAs(accountDoesNotExist, externalAccountRequired, "invalidContact", "unsupportedContact", "userActionRequired") {
 		return "", nil
 	}
 	return url, err
 }
 
 // newAccount registers the key, bound to an external account where one is given. It may be repeated: the CA answers the same key with the same account.
-func (h *handle) newAccount(ctx context.Context, email string, bound *Binding) (string, error) {
+func (h *handle) newAccount(ctx context.Context, email string, bound *Binding) (string, *call, error) {
 	request := acme.Account{TermsOfServiceAgreed: true}
 	if email != "" {
 		request.Contact = []string{"mailto:" + email}
 	}
-	url, _, err := h.postAccount(ctx, "registering the account", request, bound)
-	return url, err
+	return h.postAccount(ctx, "registering the account", request, bound)
+}
+
+// closedAccount is the error of an account that the CA knows and lets do nothing any more (RFC 8555, 7.1.2).
+type closedAccount struct{ url, status string }
+
+func (a *closedAccount) Error() string {
+	return fmt.Sprintf("the CA says that the account %.300s is %s: have the CA open it again, or delete its secret to register a new one", a.url, a.status)
 }
 
 func (h *handle) postAccount(ctx context.Context, doing string, request acme.Account, bound *Binding) (string, *call, error) {
@@ -119,6 +146,9 @@ func (h *handle) postAccount(ctx context.Context, doing string, request acme.Acc
 		}
 		got, err := post(request)
 		url = got.Location
+		if got.Status == acme.StatusDeactivated || got.Status == acme.StatusRevoked {
+			return &closedAccount{url, got.Status}
+		}
 		if err != nil && (url == "" || c.err != nil || c.answer.problem != nil) {
 			return err
 		}

@@ -31,6 +31,7 @@ type adoptCmd struct {
 	IssuedBy    string `placeholder:"URL" help:"Directory of the CA that issued it, where you know."`
 	Force       bool   `help:"Also in place of something newer, and where it isn't what is wanted and will be ordered anew."`
 	TakeOver    bool   `help:"Also secrets, and accounts, that belong to another deployment. It must be gone: it is refused from then on."`
+	New         bool   `help:"Take it in although the inventory has no certificate of that name."`
 	DryRun      bool   `help:"Show what would be taken over. Writes nothing."`
 }
 
@@ -45,10 +46,11 @@ type adopted struct {
 	RenewAt     *time.Time   `json:"renew_at"`
 	SecretARN   string       `json:"secret_arn"`
 	VersionID   string       `json:"version_id"`
+	DryRun      bool         `json:"dry_run"` // nothing was written
 }
 
-func adoptedOf(x adopt.Result) adopted {
-	a := adopted{Certificate: x.Certificate, Change: x.Change, Message: x.Message, Domains: []string{}}
+func adoptedOf(x adopt.Result, dry bool) adopted {
+	a := adopted{Certificate: x.Certificate, Change: x.Change, Message: x.Message, Domains: []string{}, DryRun: dry}
 	if u := x.Entry.InUse; u != nil {
 		a.Domains, a.Serial, a.NotAfter, a.RenewAt, a.SecretARN, a.VersionID = u.Domains, u.Serial, optional(u.NotAfter), optional(u.RenewAt), u.SecretARN, u.VersionID
 	}
@@ -71,6 +73,9 @@ func (a *adoptCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
+	if err := a.named(r, op.Store); err != nil {
+		return err
+	}
 	got, err := op.Adopter(r.now, a.TakeOver).Take(r, adopt.Request{
 		Name: a.Name, Found: found, Directory: op.Directory, IssuedBy: a.IssuedBy, Force: a.Force, DryRun: a.DryRun,
 	})
@@ -91,7 +96,7 @@ func (a *adoptCmd) check() error {
 	switch {
 	case n != 1:
 		return errors.New("give one of --pem-dir, --cert, --secret, --acm and --from-secrets")
-	case a.FromSecrets && (a.Name != "" || a.Force || a.IssuedBy != ""):
+	case a.FromSecrets && (a.Name != "" || a.Force || a.IssuedBy != "" || a.New):
 		return errors.New("--from-secrets takes all there are, as they are; it goes with --dry-run, --take-over and --secret-prefix only")
 	case !a.FromSecrets && !inventory.ValidName(a.Name):
 		return fmt.Errorf("certificate: %.200q is not a name; write %s", a.Name, inventory.NameRule)
@@ -103,6 +108,18 @@ func (a *adoptCmd) check() error {
 		return acm.CheckARN(a.ACM)
 	}
 	return nil
+}
+
+// named holds a name against the inventory: a slip of the pen would make an entry that nobody wanted, and that is renewed for ever.
+func (a *adoptCmd) named(r *run, fleet fleetStore) error {
+	_, err := fleet.Certificate(r, a.Name)
+	switch {
+	case err == nil, a.New && errors.Is(err, renew.ErrUnknown):
+		return nil
+	case errors.Is(err, renew.ErrUnknown):
+		return fmt.Errorf("certificate %q is not in the inventory; `certpace status` lists what is; --new takes it in, as the certificate is", a.Name)
+	}
+	return err
 }
 
 // find reads the certificate from where it is.
@@ -223,7 +240,7 @@ func (a *adoptCmd) show(r *run, results []adopt.Result) error {
 	all, rows := make([]adopted, 0, len(results)), make([]table.Row, 0, len(results))
 	for _, x := range results {
 		counts[x.Change]++
-		all = append(all, adoptedOf(x))
+		all = append(all, adoptedOf(x, a.DryRun))
 		row := table.Row{x.Certificate, x.Change, "-", "-", "-", x.Message}
 		if u := x.Entry.InUse; u != nil {
 			row = table.Row{x.Certificate, x.Change, brief(u.Domains), span(u.NotAfter.Sub(r.now())), moment(u.RenewAt), x.Message}

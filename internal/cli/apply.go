@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/jedib0t/go-pretty/v6/table"
+	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/certpace/certpace/internal/fleetfile"
 	"github.com/certpace/certpace/internal/inventory"
@@ -17,14 +18,24 @@ type applyCmd struct {
 	File   string `short:"f" required:"" placeholder:"FILE" help:"Fleet file, YAML or JSON; - for standard input."`
 	Prune  bool   `help:"Disable the certificates that the file doesn't name. Nothing is deleted."`
 	DryRun bool   `help:"Show what would change. Writes nothing."`
+	confirmation
 }
 
-// applied is one certificate's line of the result.
+// applied is one certificate's entry in the JSON that apply prints; it is stable.
 type applied struct {
-	Certificate string           `json:"certificate"`
-	Change      inventory.Change `json:"change"`
-	Domains     []string         `json:"domains"`
+	Certificate string                 `json:"certificate"`
+	Change      inventory.Change       `json:"change"`
+	Domains     []string               `json:"domains"`
+	Fields      []inventory.Difference `json:"fields,omitempty"` // what is wanted otherwise; not of what is new
+	Reissued    bool                   `json:"reissued"`         // what is in use is no longer what is wanted, and is ordered anew
+	DryRun      bool                   `json:"dry_run"`          // nothing was written
 	next        inventory.Certificate
+}
+
+// changes is what a fleet file makes of the fleet.
+type changes struct {
+	all  []applied
+	kept int // how many certificates were kept alive before; counted where the whole fleet was read
 }
 
 // Run takes the fleet file over: all of it, or, where it has a fault, nothing.
@@ -56,44 +67,116 @@ func (a *applyCmd) read(r *run) ([]byte, error) {
 }
 
 func (a *applyCmd) apply(r *run, fleet fleetStore, entries []fleetfile.Entry) error {
-	result, err := a.compare(r, fleet, entries)
+	found, err := a.compare(r, fleet, entries)
 	if err != nil {
 		return err
 	}
-	if !a.DryRun {
-		if err := save(r, fleet, result); err != nil {
+	far := a.farReaching(found)
+	if a.DryRun {
+		return a.show(r, found.all, far)
+	}
+	if far != "" {
+		if found, err = a.asked(r, fleet, entries, found, far); err != nil {
 			return err
 		}
 	}
-	return a.show(r, result)
+	if err := save(r, fleet, found.all); err != nil {
+		return err
+	}
+	return a.show(r, found.all, "")
+}
+
+// asked asks, and looks again once it was answered: a worker may have moved on meanwhile, and a fleet that changed is not what the answer
+// was about.
+func (a *applyCmd) asked(r *run, fleet fleetStore, entries []fleetfile.Entry, found changes, far string) (changes, error) {
+	if err := r.confirm(a.confirmation, "applying "+a.File+" "+far); err != nil {
+		return found, err
+	}
+	if a.Yes {
+		return found, nil
+	}
+	now, err := a.compare(r, fleet, entries)
+	if err == nil && !slices.EqualFunc(found.all, now.all, applied.same) {
+		err = fmt.Errorf("the fleet changed while you were asked, so %w; apply the file again", errRefused)
+	}
+	return now, err
+}
+
+// same says whether two comparisons found the same to do for a certificate, whatever else happened to it.
+func (x applied) same(y applied) bool {
+	return x.Certificate == y.Certificate && x.Change == y.Change && x.Reissued == y.Reissued && reflect.DeepEqual(x.Fields, y.Fields)
+}
+
+// farReaching says in words what of the changes a slip of the pen may have caused; empty where nothing is.
+func (a *applyCmd) farReaching(found changes) string {
+	moved, off, anew := 0, 0, 0
+	for _, x := range found.all {
+		if x.Change == inventory.SwitchedOff {
+			off++
+			continue
+		}
+		if x.moved() {
+			moved++
+		}
+		if x.Reissued {
+			anew++
+		}
+	}
+	var all []string
+	if moved > many {
+		all = append(all, fmt.Sprintf("moves %d certificates to another CA", moved))
+	}
+	if anew > many {
+		all = append(all, fmt.Sprintf("has %d certificates issued anew", anew))
+	}
+	if off > many || a.Prune && off*pruneShare > found.kept {
+		all = append(all, fmt.Sprintf("switches %d certificates off, which then end", off))
+	}
+	return strings.Join(all, ", and ")
+}
+
+// moved says whether a certificate is ordered from another CA from now on.
+func (x applied) moved() bool {
+	return slices.ContainsFunc(x.Fields, func(d inventory.Difference) bool { return d.Field == "acme_directory" })
 }
 
 // compare works out every certificate's change. It writes nothing.
-func (a *applyCmd) compare(r *run, fleet fleetStore, entries []fleetfile.Entry) ([]applied, error) {
+func (a *applyCmd) compare(r *run, fleet fleetStore, entries []fleetfile.Entry) (found changes, err error) {
 	known, err := a.known(r, fleet, entries)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
-	var result []applied
-	add := func(c inventory.Certificate, change inventory.Change) {
-		result = append(result, applied{Certificate: c.Name, Change: change, Domains: c.Wanted.Domains, next: c})
+	for _, c := range known {
+		if c.Wanted.Enabled {
+			found.kept++
+		}
 	}
 	for _, e := range entries {
-		c, ok := known[e.Name]
+		before, ok := known[e.Name]
 		if !ok {
-			c = inventory.Certificate{Name: e.Name}
+			before = inventory.Certificate{Name: e.Name}
 		}
 		delete(known, e.Name)
-		add(inventory.Apply(c, e.Wanted, r.now()))
+		c, change := inventory.Apply(before, e.Wanted, r.now())
+		found.all = append(found.all, a.change(before, c, change))
 	}
 	if a.Prune {
-		for _, c := range sortedByName(known) {
-			if c, change := inventory.Disable(c, r.now()); change != inventory.Unchanged {
-				add(c, change)
+		for _, before := range sortedByName(known) {
+			if c, change := inventory.Disable(before, r.now()); change != inventory.Unchanged {
+				found.all = append(found.all, a.change(before, c, change))
 			}
 		}
 	}
-	return result, nil
+	return found, nil
+}
+
+func (a *applyCmd) change(before, c inventory.Certificate, change inventory.Change) applied {
+	x := applied{Certificate: c.Name, Change: change, Domains: c.Wanted.Domains, DryRun: a.DryRun, next: c}
+	if change != inventory.Added {
+		x.Fields = c.Wanted.Differences(before.Wanted)
+		x.Reissued = c.Wanted.Enabled && c.Changed() && !before.Changed()
+	}
+	return x
 }
 
 // fewEntries is how many certificates are looked up one by one before reading the whole fleet is cheaper.
@@ -137,25 +220,5 @@ func save(r *run, fleet fleetStore, result []applied) error {
 	if len(conflicts) > 0 {
 		return fmt.Errorf("writing the fleet: %d certificates changed meanwhile and were left as they are (%v); apply the file again", len(conflicts), conflicts)
 	}
-	return nil
-}
-
-func (a *applyCmd) show(r *run, result []applied) error {
-	counts := map[inventory.Change]int{}
-	var rows []table.Row
-	for _, x := range result {
-		counts[x.Change]++
-		if x.Change != inventory.Unchanged {
-			rows = append(rows, table.Row{x.Certificate, x.Change, brief(x.Domains)})
-		}
-	}
-	if err := r.print(result, table.Row{"certificate", "change", "names"}, rows); err != nil {
-		return err
-	}
-	verb := "applied"
-	if a.DryRun {
-		verb = "would apply"
-	}
-	r.say("%s: %d added, %d changed, %d disabled, %d unchanged", verb, counts[inventory.Added], counts[inventory.Altered], counts[inventory.SwitchedOff], counts[inventory.Unchanged])
 	return nil
 }

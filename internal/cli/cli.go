@@ -28,6 +28,7 @@ const (
 type Streams struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
+	Terminal       func() io.Reader // where questions are answered; nil, or giving nil, where nobody is there
 }
 
 // commands are the verbs and the flags that all of them take.

@@ -67,8 +67,8 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "issued": issued, "failed": failed, "spent": spent, "paused": paused, "refused": refused,
 			"normal": normal, "table": dump, "queued": queued, "mode": mode,
 			"existing": existing, "secret": secret, "imported": imported, "lost": lost, "secretive": secretive,
-			"unprintable": unprintable,
 			"deployment":  deployment,
+			"unprintable": unprintable, "answer": answer,
 		},
 	})
 }

@@ -15,6 +15,7 @@ type reissueCmd struct {
 	Names  []string `arg:"" name:"certificate" help:"Certificates to issue anew."`
 	Force  bool     `help:"Also where the certificate was issued less than a day ago. Never goes over a CA limit."`
 	Reason string   `enum:"manual,revoked" default:"manual" help:"Why: manual or revoked."`
+	confirmation
 }
 
 // asked is one certificate's entry in the JSON that reissue prints; it is stable.
@@ -47,6 +48,11 @@ func (c *reissueCmd) Run(r *run) error {
 	}
 	if err := errors.Join(unknown...); err != nil {
 		return err
+	}
+	if len(messages) > many {
+		if err := r.confirm(c.confirmation, fmt.Sprintf("reissuing has %d certificates issued anew, which spends the CA's budgets", len(messages))); err != nil {
+			return err
+		}
 	}
 	rejected, err := op.Queue.Send(r, messages)
 	if err != nil {

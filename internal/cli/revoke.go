@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -17,6 +19,7 @@ import (
 type revokeCmd struct {
 	Names  []string `arg:"" name:"certificate" help:"Certificates of which what is in use is to be replaced and then revoked."`
 	Reason string   `required:"" enum:"keyCompromise,superseded,cessationOfOperation,affiliationChanged,unspecified" help:"Why, as the CRL will say: keyCompromise, superseded, cessationOfOperation, affiliationChanged or unspecified. After keyCompromise the new key is always another one."`
+	confirmation
 }
 
 // revoked is one certificate's entry in the JSON that revoke prints; it is stable.
@@ -36,6 +39,9 @@ func (c *revokeCmd) Run(r *run) error {
 	}
 	certs, err := c.find(r, op)
 	if err != nil {
+		return err
+	}
+	if certs, err = c.asked(r, op, certs); err != nil {
 		return err
 	}
 	var all []revoked
@@ -62,6 +68,31 @@ func (c *revokeCmd) Run(r *run) error {
 	}
 	r.say("%d to be revoked, each once its replacement is in use; `certpace status NAME` shows how far it is", len(all))
 	return nil
+}
+
+// asked asks before what can't be taken back, and looks again once it was answered: what is in use by then may be another certificate, which
+// nobody agreed to revoke.
+func (c *revokeCmd) asked(r *run, op *operator.Operator, certs []inventory.Certificate) ([]inventory.Certificate, error) {
+	if err := r.confirm(c.confirmation, fmt.Sprintf("revoking for %s can't be taken back: %s", c.Reason, inUseOf(certs))); err != nil || c.Yes {
+		return certs, err
+	}
+	now, err := c.find(r, op)
+	if err == nil && !slices.EqualFunc(certs, now, func(a, b inventory.Certificate) bool { return a.Name == b.Name && a.InUse.Serial == b.InUse.Serial }) {
+		err = fmt.Errorf("other certificates are in use than when you were asked, so %w; ask again", errRefused)
+	}
+	return now, err
+}
+
+// inUseOf names the first certificates, and how many more there are.
+func inUseOf(certs []inventory.Certificate) string {
+	var all []string
+	for _, x := range certs[:min(many, len(certs))] {
+		all = append(all, fmt.Sprintf("%s (serial %s)", x.Name, x.InUse.Serial))
+	}
+	if more := len(certs) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, ", ")
 }
 
 func (c *revokeCmd) find(r *run, op *operator.Operator) (certs []inventory.Certificate, err error) {

@@ -26,7 +26,7 @@ func TestWhatIsRevokedIsReplacedFirst(t *testing.T) {
 		}
 		return ca.Pass()
 	}))
-	w.Certpace(t, "", "revoke", "revoke", "--reason", "superseded")
+	w.Certpace(t, "", "revoke", "revoke", "--reason", "superseded", "--yes")
 	w.AwaitIssued(t, "revoke", before.Serial)
 	w.Replaced(t, "revoke", "revoked", before)
 	select {

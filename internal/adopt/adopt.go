@@ -307,7 +307,7 @@ func (t *take) store(ctx context.Context) error {
 
 // outlook says what happens to a certificate that was taken over, where that isn't just its renewal one day.
 func outlook(c inventory.Certificate, now time.Time) []string {
-	switch need := c.Need(); {
+	switch need := c.Need(now); {
 	case need.Why == inventory.NeedChanged:
 		return []string{fmt.Sprintf("not what is wanted (%s): ordered anew from %s on", differences(c), stamp(need.At))}
 	case need.Why == inventory.NeedRenewal && !need.At.After(now):

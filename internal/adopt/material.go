@@ -230,11 +230,12 @@ func has(chain []*x509.Certificate, c *x509.Certificate) bool {
 	return false
 }
 
-// backdated is how far before its issuance a certificate may begin to be valid: CAs do that for clocks that are behind.
+// backdated is how far before its issuance a certificate may begin to be valid: CAs do that for clocks that are behind. Of a short life it is a tenth.
 const backdated = time.Hour
 
 // bundle is the value of the certificate's secret. Where it was ours before it says itself where it comes from; else it was issued, as far as
-// anybody can tell, an hour after it began to be valid.
+// anybody can tell, an hour after it began to be valid. What a secret says of the time of its own issuance is not believed beyond what can be
+// (inventory.InUse.Issued).
 func (m Material) bundle(o bundle.Origin) (bundle.Bundle, error) {
 	if m.ours != nil {
 		return *m.ours, nil
@@ -245,7 +246,8 @@ func (m Material) bundle(o bundle.Origin) (bundle.Bundle, error) {
 	if len(m.certs) == 1 {
 		return bundle.Bundle{}, errors.New("building the chain: the certificate of its issuer is missing; give the chain too")
 	}
-	o.IssuedAt = m.certs[0].NotBefore.Add(backdated)
+	leaf := m.certs[0]
+	o.IssuedAt = leaf.NotBefore.Add(min(backdated, leaf.NotAfter.Sub(leaf.NotBefore)/10))
 	var chain bytes.Buffer
 	for _, c := range m.certs {
 		if err := pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}); err != nil {

@@ -204,7 +204,7 @@ func (a *Adopter) decide(ctx context.Context, f finding, now time.Time) (Change,
 		return InProgress, c, nil
 	case c.InUse != nil && c.InUse.Serial == u.Serial:
 		return Unchanged, c, nil
-	case c.InUse != nil && !u.IssuedAt.After(c.InUse.IssuedAt): // the worker's own rule
+	case c.InUse != nil && !u.Issued(now).After(c.InUse.Issued(now)): // the worker's own rule
 		return Newer, c, nil
 	}
 	return Adopted, inventory.Adopt(c, u, now), nil

@@ -43,7 +43,7 @@ func TestALostTableReissuesNothing(t *testing.T) {
 		t.Errorf("the planner sees %d", len(p.Outcomes))
 	}
 	for _, o := range p.Outcomes {
-		if need := o.Certificate.Need(); o.Sends() && need.At.After(now.Add(15*time.Minute)) || need.Why != inventory.NeedRenewal {
+		if need := o.Certificate.Need(now); o.Sends() && need.At.After(now.Add(15*time.Minute)) || need.Why != inventory.NeedRenewal {
 			t.Errorf("%s would be ordered, as %s", o.Certificate.Name, need.Why)
 		}
 	}

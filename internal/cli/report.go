@@ -97,7 +97,7 @@ func (f *fleetReport) add(c inventory.Certificate) {
 	if c.Status.Failures > 0 {
 		f.Failing++
 	}
-	if w := f.week(next(c)); w != nil {
+	if w := f.week(next(c, f.At)); w != nil {
 		w.Renewals++
 	}
 	u := c.InUse

@@ -92,22 +92,22 @@ func outlook(c inventory.Certificate) string {
 	return say
 }
 
-func statusOf(c inventory.Certificate) certificateStatus {
+func statusOf(c inventory.Certificate, now time.Time) certificateStatus {
 	s := certificateStatus{
 		Certificate: c.Name, Shard: c.Shard, Domains: c.Wanted.Domains, Enabled: c.Wanted.Enabled, Reason: c.Status.Reason, Message: c.Status.Message,
-		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(next(c)),
+		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(next(c, now)),
 		InProgress: c.Status.Issuance != "", KeyType: string(c.Wanted.KeyType), Followups: followupsOf(c),
 		Fallback: c.Status.Fallback,
 	}
 	if u := c.InUse; u != nil {
-		s.Serial, s.NotAfter, s.RenewAt, s.SecretARN, s.VersionID = u.Serial, optional(u.NotAfter), optional(u.RenewAt), u.SecretARN, u.VersionID
+		s.Serial, s.NotAfter, s.RenewAt, s.SecretARN, s.VersionID = u.Serial, optional(u.NotAfter), optional(c.RenewAt()), u.SecretARN, u.VersionID
 		s.Directory = u.Directory
 	}
 	return s
 }
 
-// next is when something happens to the certificate next.
-func next(c inventory.Certificate) time.Time {
+// next is when something happens to the certificate next, as seen at now.
+func next(c inventory.Certificate, now time.Time) time.Time {
 	switch {
 	case c.Status.Reason == reason.Scheduled:
 		return c.Status.Start
@@ -118,7 +118,7 @@ func next(c inventory.Certificate) time.Time {
 	case c.Status.Asked != nil: // a wish that has to wait comes before the schedule
 		return c.Status.Due
 	}
-	return c.Need().At
+	return c.Need(now).At
 }
 
 // Run shows the fleet.
@@ -136,7 +136,7 @@ func (s *statusCmd) Run(r *run) error {
 	}
 	all, rows := make([]certificateStatus, 0, len(cs)), make([]table.Row, 0, len(cs))
 	for _, c := range cs {
-		x := statusOf(c)
+		x := statusOf(c, r.now())
 		if len(s.Names) > 0 {
 			x.Unpause = c.Status.Unpause
 		}
@@ -163,7 +163,7 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 	if c.Underway(now) {
 		return table.Row{c.Name, brief(c.Wanted.Domains), reason.InProgress, valid, moment(c.Status.Due), "being issued" + where(c) + "; if that dies, the next one goes on from then"}
 	}
-	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c)), outlook(c)}
+	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c, now)), outlook(c)}
 }
 
 // where says that the second CA issues it.

@@ -26,7 +26,7 @@ func TestAnAdoptedCertificateIsPlacedAndNotOrdered(t *testing.T) {
 			if diff := cmp.Diff(want, got.Status); diff != "" {
 				t.Error(diff)
 			}
-			if got.InUse.RenewAt != u.ChooseRenewAt("www") || enabled && got.Need().At.Before(now.Add(40*24*time.Hour)) {
+			if got.InUse.RenewAt != u.ChooseRenewAt("www") || enabled && got.Need(now).At.Before(now.Add(40*24*time.Hour)) {
 				t.Errorf("renewal at %s", got.InUse.RenewAt)
 			}
 			if c.InUse != nil || got.Rev != 3 {

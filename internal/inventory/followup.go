@@ -159,8 +159,9 @@ func (c Certificate) FollowupAt() (at time.Time) {
 
 // Underway says whether an invocation of the worker holds c: then it is due when that one's lease ends, and for nothing else.
 func (c Certificate) Underway(now time.Time) bool {
-	due := c.Status.Due
-	return c.Status.Issuance != "" && due.After(now) && !due.Equal(c.Status.NextAttempt) && !due.Equal(c.FollowupAt()) && !due.Equal(c.TurnsAt())
+	due, next := c.Status.Due, c.Status.NextAttempt
+	return c.Status.Issuance != "" && due.After(now) && !due.Equal(next) && !due.Equal(c.NextAttempt()) && !due.Equal(c.AttemptBy(next, c.Status.At)) &&
+		!due.Equal(c.FollowupAt()) && !due.Equal(c.TurnsAt())
 }
 
 // Owes says whether a follow-up can be done by a moment.

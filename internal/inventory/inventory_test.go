@@ -48,7 +48,7 @@ func TestNeed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := held("a.example")
 			tc.change(&c)
-			if got := c.Need(); got != tc.want {
+			if got := c.Need(epoch); got != tc.want {
 				t.Errorf("got %+v, want %+v", got, tc.want)
 			}
 		})

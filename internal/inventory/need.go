@@ -21,26 +21,28 @@ type Need struct {
 	At  time.Time // UTC
 }
 
-// Need says what c needs next: a first issuance, a changed one, or its renewal at the chosen moment. What is disabled needs nothing.
-func (c Certificate) Need() Need {
+// Need says what c needs next, as seen at now: a first issuance, a changed one, or its renewal at the chosen moment. What is disabled
+// needs nothing.
+func (c Certificate) Need(now time.Time) Need {
 	switch {
 	case !c.Wanted.Enabled:
 		return Need{}
 	case c.InUse == nil:
 		return Need{NeedFirst, c.Wanted.Since}
 	case c.Changed():
-		return Need{NeedChanged, later(c.Wanted.Since, c.GuardedUntil())}
+		return Need{NeedChanged, later(c.Wanted.Since, c.GuardedUntil(now))}
 	default:
-		return Need{NeedRenewal, later(c.InUse.RenewAt, c.GuardedUntil())}
+		return Need{NeedRenewal, later(c.RenewAt(), c.GuardedUntil(now))}
 	}
 }
 
-// GuardedUntil is the end of the one-day guard; zero where nothing is in use.
-func (c Certificate) GuardedUntil() time.Time {
-	if c.InUse == nil {
+// GuardedUntil is the end of the guard (Guard), as seen at now; zero where nothing is in use. It ends before the last part of the life.
+func (c Certificate) GuardedUntil(now time.Time) time.Time {
+	u := c.InUse
+	if u == nil {
 		return time.Time{}
 	}
-	return c.InUse.IssuedAt.Add(Guard)
+	return earlier(u.Issued(now).Add(min(Guard, u.life()/4)), u.LastPart())
 }
 
 // Deadline is the moment by which the need must be met: the end of what is in use or, where there is nothing yet, the moment
@@ -59,7 +61,8 @@ func (c Certificate) Deadline() time.Time {
 // revokedWithin is how long a CA may leave what must be revoked (CA/Browser Forum's Baseline Requirements, 4.9.1.1).
 const revokedWithin = 24 * time.Hour
 
-// Backoff is how long to wait after the n-th failure in a row: 1, 10, 100 minutes, then a day (docs/limits.md, retry advice).
+// Backoff is how long to wait after the n-th failure in a row: 1, 10, 100 minutes, then a day (docs/limits.md, retry advice). What
+// is in use may need less: Certificate.Backoff.
 func Backoff(n int) time.Duration {
 	switch {
 	case n <= 1:
@@ -71,6 +74,16 @@ func Backoff(n int) time.Duration {
 	default:
 		return 24 * time.Hour
 	}
+}
+
+// Backoff is how long to wait after the n-th failure in a row for c: Backoff(n), or a tenth of the life of what is in use where that
+// is less, but a minute. So what lives for a day isn't tried once a day.
+func (c Certificate) Backoff(n int) time.Duration {
+	wait := Backoff(n)
+	if c.InUse == nil {
+		return wait
+	}
+	return max(time.Minute, min(wait, c.InUse.life()/10))
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -11,8 +11,21 @@ import (
 const ShortLived = 10 * 24 * time.Hour
 
 // Guard is how long after an issuance no other order is made for the certificate, whatever renewal information says, unless the
-// job is forced or the CA revoked what is in use. It turns every conceivable renewal loop into one order a day.
+// job is forced or the CA revoked what is in use: a quarter of the life where that is shorter. It turns every conceivable renewal loop
+// into one order a day.
 const Guard = 24 * time.Hour
+
+// clockSkew is how far ahead of ours a clock may be that wrote down when a certificate was issued.
+const clockSkew = 5 * time.Minute
+
+// Issued is when u was issued, as far as that can be believed at now. What says that it is issued later than that is taken to be as
+// old as the CA signed it to be: else it would guard itself against its own renewal, and pass for newer than whatever comes.
+func (u InUse) Issued(now time.Time) time.Time {
+	if u.IssuedAt.After(now.Add(clockSkew)) {
+		return earlier(u.NotBefore, now)
+	}
+	return u.IssuedAt
+}
 
 // Fraction maps an identity to a number in [0, 1), always the same one: certpace's only dice.
 func Fraction(parts ...string) float64 {
@@ -24,10 +37,11 @@ func Fraction(parts ...string) float64 {
 	return float64(binary.BigEndian.Uint64(h.Sum(nil))>>11) / (1 << 53)
 }
 
-// Usable says whether a suggested window may be followed for what is in use: it must end after it starts, and it must not begin
-// before the certificate itself, or every renewal would call for the next one at once.
+// Usable says whether a suggested window may be followed for what is in use: it must end after it starts, it must not begin before
+// the certificate itself, or every renewal would call for the next one at once, and it must leave time before the end: it begins
+// before the last part of the life.
 func (u InUse) Usable(w *Window) bool {
-	return w != nil && w.End.After(w.Start) && w.Start.After(u.NotBefore)
+	return w != nil && w.End.After(w.Start) && w.Start.After(u.NotBefore) && w.Start.Before(u.LastPart())
 }
 
 // recalled says whether the CA wants what is in use replaced long before its time, as it does before it revokes it.
@@ -43,13 +57,14 @@ func (u InUse) Exempt(now time.Time) bool {
 
 // ChooseRenewAt picks the moment at which to renew: a fixed place in the suggested window, drawn from the certificate's identity
 // and the window, so that every plan agrees with the last one (RFC 9773, 4.2, asks for a uniform choice). Without a usable window it is
-// the same draw over the fiftieth of the life before its last third (half, where the life is below ten days).
+// the same draw over the fiftieth of the life before its last third (half, where the life is below ten days). Of a window that
+// reaches into the last part of the life only what lies before that is drawn from.
 func (u InUse) ChooseRenewAt(name string) time.Time {
 	w := u.Window
 	if !u.Usable(w) {
 		w = u.fallback()
 	}
-	span := float64(w.End.Sub(w.Start))
+	span := float64(earlier(w.End, u.LastPart()).Sub(w.Start))
 	at := w.Start.Add(time.Duration(span * Fraction(name, u.Serial, strconv.FormatInt(w.Start.Unix(), 10), strconv.FormatInt(w.End.Unix(), 10))))
 	return at.UTC().Truncate(time.Second)
 }
@@ -72,10 +87,19 @@ func (c Certificate) Windowed(w *Window) Certificate {
 	return c
 }
 
+// RenewAt is the moment at which what c has in use is to be renewed: the chosen one, unless that was chosen by a window that can't be
+// followed and lies in the last part of the life or beyond it. Then it is chosen anew. Something must be in use.
+func (c Certificate) RenewAt() time.Time {
+	if u := c.InUse; u.RenewAt.After(u.LastPart()) {
+		return earlier(u.ChooseRenewAt(c.Name), u.LastPart())
+	}
+	return c.InUse.RenewAt
+}
+
 // RenewalInterval is how long after its issuance a certificate is to be renewed: with a third of its life left, half of it where that is
 // below ten days.
 func (u InUse) RenewalInterval() time.Duration {
-	life := u.NotAfter.Sub(u.NotBefore)
+	life := u.life()
 	if life < ShortLived {
 		return life - life/2
 	}

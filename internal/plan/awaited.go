@@ -104,10 +104,10 @@ func (in *Input) notDue(others Awaited) Awaited {
 	all := others.clone()
 	for i := range in.Certificates {
 		c := &in.Certificates[i]
-		if !unplaced(c, wish(c)) || !c.InUse.RenewAt.After(in.Now.Add(in.Tick)) {
+		if !unplaced(c, wish(c, in.Now)) || !c.RenewAt().After(in.Now.Add(in.Tick)) {
 			continue
 		}
-		for _, n := range in.pays(c, reason.NotDue, c.InUse.RenewAt) {
+		for _, n := range in.pays(c, reason.NotDue, c.RenewAt()) {
 			all.add(n.Key, HourOf(c.Deadline()), 1)
 		}
 	}

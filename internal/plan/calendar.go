@@ -16,14 +16,20 @@ const perHour = 1_000_000_000
 // calendar counts renewals by clock hour, so that a fleet that was issued together isn't renewed together: no hour is given more than
 // ⌈1.5 × mean⌉, where mean is what the whole fleet needs in an hour if each certificate is renewed once in its renewal interval.
 type calendar struct {
+	now   time.Time
 	first Hour
 	pace  time.Duration // of the worker: for one issuance
-	count []int         // by hour, from first on
+	count []int         // by hour, from first on, for near hours at most
+	far   map[Hour]*int // of the hours after those
 	rate  int64         // of the fleet: of all that is booked after the first hour, and of what is about to be
 }
 
+// near is how many hours are kept as a list, two years and a quarter: more than any public certificate lives. What is booked later,
+// as by a CA of one's own or by mistake, costs what it is and not the time until then. No place is looked for further from the hash's.
+const near = 20_000
+
 func newCalendar(hours map[Hour]Load, now time.Time, pace time.Duration) calendar {
-	c := calendar{first: HourOf(now), pace: pace}
+	c := calendar{now: now, first: HourOf(now), pace: pace, far: map[Hour]*int{}}
 	for h, load := range hours {
 		if h < c.first {
 			continue
@@ -39,10 +45,38 @@ func newCalendar(hours map[Hour]Load, now time.Time, pace time.Duration) calenda
 // hour is the count of an hour, which isn't before the first.
 func (c *calendar) hour(h Hour) *int {
 	i := int(h - c.first)
+	if i >= near {
+		if c.far[h] == nil {
+			c.far[h] = new(int)
+		}
+		return c.far[h]
+	}
 	if i >= len(c.count) {
 		c.count = append(c.count, make([]int, i+1-len(c.count))...)
 	}
 	return &c.count[i]
+}
+
+// has is the count of an hour that isn't before the first, which it leaves as it is.
+func (c *calendar) has(h Hour) int {
+	if n := c.far[h]; n != nil {
+		return *n
+	}
+	if i := int(h - c.first); i < len(c.count) {
+		return c.count[i]
+	}
+	return 0
+}
+
+// booked is how many renewals there are.
+func (c *calendar) booked() (n int) {
+	for _, count := range c.count {
+		n += count
+	}
+	for _, count := range c.far {
+		n += *count
+	}
+	return n
 }
 
 // most is how many renewals an hour may have: ⌈1.5 × mean⌉, or what the worker carries in an hour but for one, if that is less and a tenth more than the mean
@@ -57,17 +91,17 @@ func (c *calendar) most() int {
 // the earliest, the nearest later one that has; where none has up to the latest either, the one with the fewest renewals.
 func (c *calendar) choose(chosen, earliest, latest Hour) Hour {
 	most, best := c.most(), chosen
-	for h := chosen; h >= max(earliest, c.first); h-- {
-		n := *c.hour(h)
+	for h := chosen; h >= max(earliest, c.first, chosen-near); h-- {
+		n := c.has(h)
 		if n < most {
 			return h
 		}
-		if n < *c.hour(best) {
+		if n < c.has(best) {
 			best = h
 		}
 	}
-	for h := max(chosen, c.first) + 1; h <= latest; h++ {
-		if *c.hour(h) < most {
+	for h := max(chosen, c.first) + 1; h <= min(latest, chosen+near); h++ {
+		if c.has(h) < most {
 			return h
 		}
 	}
@@ -111,7 +145,7 @@ func (c *calendar) book(cert *inventory.Certificate, t turn) *Place {
 	}
 	u := cert.InUse
 	life := u.NotAfter.Sub(u.NotBefore)
-	earliest := latest(u.NotBefore.Add(life/7), cert.GuardedUntil())
+	earliest := latest(u.NotBefore.Add(life/7), cert.GuardedUntil(c.now))
 	h := c.choose(c.wanted(u, t), HourOf(earliest.Add(time.Hour-1)), HourOf(t.latest))
 	*c.hour(h)++
 	return &Place{RenewAt: c.within(h, u, t), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: t.rate()}}
@@ -135,12 +169,16 @@ func (c *calendar) wanted(u *inventory.InUse, t turn) Hour {
 }
 
 // within is the moment in an hour: the hash's place in its own hour, drawn together into the part in which it may begin, and into the CA's window
-// where that opens before the end of that part.
+// where that opens before the end of that part. It is never later than the latest that there is: the hour of that may end after a short life does.
 func (c *calendar) within(h Hour, u *inventory.InUse, t turn) time.Time {
 	from, to := h.Time(), h.Time().Add(c.part())
 	if w := u.Window; u.Usable(w) && w.Start.After(from) && w.Start.Before(to) {
 		from = w.Start
 	}
 	own := t.at.Sub(HourOf(t.at).Time())
-	return ceil(from.Add(time.Duration(own.Hours() * float64(to.Sub(from)))))
+	at := ceil(from.Add(time.Duration(own.Hours() * float64(to.Sub(from)))))
+	if last := t.latest.Truncate(time.Second); at.After(last) && HourOf(last) == h {
+		return last
+	}
+	return at
 }

@@ -212,17 +212,17 @@ func (d *decider) free(o *Outcome, ordered bool) bool {
 	c := o.Certificate
 	s := &c.Status
 	o.freed = ordered && ((o.Fallback == "") != (s.Fallback == "") || d.unbound(c))
-	if o.freed || o.Why == inventory.NeedFollowup || !s.NextAttempt.After(d.end) {
+	if o.freed || o.Why == inventory.NeedFollowup || !c.NextAttempt().After(d.end) {
 		return true
 	}
-	*o = Outcome{Certificate: c, Until: s.NextAttempt}
+	*o = Outcome{Certificate: c, Until: c.NextAttempt()}
 	return false
 }
 
 // lookedAt is when c, whose next attempt comes later, is looked at.
 func (d *decider) lookedAt(c *inventory.Certificate) time.Time {
-	if at := c.TurnsAt(); at.After(d.end) && at.Before(c.Status.NextAttempt) {
+	if at := c.TurnsAt(); at.After(d.end) && at.Before(c.NextAttempt()) {
 		return at
 	}
-	return c.Status.NextAttempt
+	return c.NextAttempt()
 }

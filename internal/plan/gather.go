@@ -190,7 +190,7 @@ func (p *Planner) addSets(ctx context.Context, in *Input) error {
 func (p *Planner) addHours(ctx context.Context, in *Input) error {
 	for i := range in.Certificates {
 		c := &in.Certificates[i]
-		if !unplaced(c, wish(c)) {
+		if !unplaced(c, wish(c, in.Now)) {
 			continue
 		}
 		var err error

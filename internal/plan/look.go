@@ -12,7 +12,7 @@ import (
 // is set; where it still has to be given a place in the calendar, Place is set and empty.
 func (d *decider) look(c *inventory.Certificate) Outcome {
 	s := &c.Status
-	need := wish(c)
+	need := wish(c, d.Now)
 	open := s.Issuance != ""
 	switch {
 	case need.Why == inventory.NeedNone && !open && !c.Owes(d.end):
@@ -25,9 +25,9 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 		return Outcome{Certificate: c, Why: inventory.NeedFollowup}
 	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end.Add(d.ahead())):
 		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
-	case s.NextAttempt.After(d.end) && !d.turns(c):
+	case c.NextAttempt().After(d.end) && !d.turns(c):
 		return Outcome{Certificate: c, Until: d.lookedAt(c)}
-	case unplaced(c, need) && c.InUse.RenewAt.After(d.Now):
+	case unplaced(c, need) && c.RenewAt().After(d.Now):
 		return Outcome{Certificate: c, Place: &Place{}}
 	}
 	earliest := d.earliest(c, need)
@@ -44,7 +44,7 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 func (d *decider) disabled(c *inventory.Certificate) Outcome {
 	o := Outcome{Certificate: c, Reason: reason.Disabled}
 	if c.Booked != nil && c.Booked.Serial != "" {
-		o.Place = &Place{RenewAt: c.InUse.RenewAt}
+		o.Place = &Place{RenewAt: c.RenewAt()}
 	}
 	return o
 }
@@ -57,9 +57,9 @@ func unplaced(c *inventory.Certificate, need inventory.Need) bool {
 // earliest is the first moment at which a job for c makes sense.
 func (d *decider) earliest(c *inventory.Certificate, need inventory.Need) time.Time {
 	if c.Status.Issuance != "" {
-		return latest(d.Now, c.Status.NextAttempt)
+		return latest(d.Now, c.NextAttempt())
 	}
-	return latest(d.Now, c.Status.NextAttempt, need.At)
+	return latest(d.Now, c.NextAttempt(), need.At)
 }
 
 // purpose is what a job for the need says it is for; what is no longer wanted is sent once more to be cleaned up.
@@ -70,21 +70,21 @@ func purpose(n inventory.Need) inventory.Why {
 	return n.Why
 }
 
-// wish is what the certificate needs, what somebody asked for by message included.
-func wish(c *inventory.Certificate) inventory.Need {
+// wish is what the certificate needs, as seen at now, what somebody asked for by message included.
+func wish(c *inventory.Certificate, now time.Time) inventory.Need {
 	if a := c.Status.Asked; a != nil && c.Wanted.Enabled {
 		at := a.At
-		if until := c.GuardedUntil(); !a.Force && a.Reason != string(job.Revoked) && until.After(at) {
+		if until := c.GuardedUntil(now); !a.Force && a.Reason != string(job.Revoked) && until.After(at) {
 			at = until
 		}
 		return inventory.Need{Why: inventory.Why(a.Reason), At: at}
 	}
-	return c.Need()
+	return c.Need(now)
 }
 
 // need is what the certificate needs, with the moment that the plan has chosen for it.
 func (o *Outcome) need() inventory.Need {
-	n := wish(o.Certificate)
+	n := wish(o.Certificate, o.seen)
 	if o.Place != nil && n.Why == inventory.NeedRenewal {
 		n.At = o.Place.RenewAt
 	}

@@ -75,7 +75,7 @@ func (in *Input) most(c *inventory.Certificate) []budget.Need {
 func (d *decider) mayOrder(c *inventory.Certificate) bool {
 	switch o := d.look(c); {
 	case o.Place != nil && o.Reason == "":
-		return !c.InUse.RenewAt.After(d.end.Add(time.Hour)) // it may be placed in this hour instead of the next
+		return !c.RenewAt().After(d.end.Add(time.Hour)) // it may be placed in this hour instead of the next
 	case o.Reason == "":
 		return o.Why != inventory.NeedNone || c.Status.Reason == reason.Scheduled
 	}

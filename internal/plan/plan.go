@@ -85,6 +85,7 @@ type Outcome struct {
 	Blocked     *budget.Need           // what keeps it waiting, for reason budget and account-paused
 	Fault       error                  // why Blocked can't be understood
 	Place       *Place                 // its place in the calendar, where that changes
+	seen        time.Time              // when the certificate was looked at
 	freed       bool                   // the recorded next attempt holds nothing up: it was another CA's
 	Endangered  bool                   // the certificate in use may end before its successor is there
 }
@@ -123,6 +124,7 @@ func (d *decider) survey() (wanting []int) {
 	for i := range d.Certificates {
 		o := &d.outcomes[i]
 		*o = d.look(&d.Certificates[i])
+		o.seen = d.Now
 		switch {
 		case o.Place != nil && o.Reason == "":
 			unplaced = append(unplaced, i)

@@ -42,10 +42,30 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	if at := c.FollowupAt(); !o.Sends() && !at.IsZero() && (s.Due.IsZero() || at.Before(s.Due)) {
 		s.Due = at
 	}
+	if !o.Sends() && s.Issuance == "" && s.Reason != reason.Scheduled {
+		s.Due = p.lookedBy(&c)
+	}
 	if o.Endangered && p.warns(s) {
 		s.Warned = p.Now
 	}
 	return c, j
+}
+
+// lookedBy is when c is looked at again: as planned, but what is in use and enabled is looked at when its last part begins, and more and
+// more often in that. Whatever moved its moment beyond, nobody sleeps through its end.
+func (p Plan) lookedBy(c *inventory.Certificate) time.Time {
+	due := c.Status.Due
+	if c.InUse == nil || !c.Wanted.Enabled {
+		return due
+	}
+	by := c.InUse.LastPart()
+	if !by.After(p.Now) {
+		by = c.LookBy(p.Now)
+	}
+	if by = ceil(by); due.IsZero() || by.Before(due) {
+		return by
+	}
+	return due
 }
 
 // wait records a reason and when to look again.

@@ -184,8 +184,8 @@ func TestARevokedCertificateOfTodayWaitsForItsGuard(t *testing.T) {
 	clock = now.Add(7 * time.Hour)
 	out.windows["id-www"] = &inventory.Window{Start: now.Add(-time.Hour), End: now.Add(-30 * time.Minute)}
 	tickOnce(t, p)
-	if after := stored(t, table, "www"); len(out.sent) != 0 || !after.Status.Due.Equal(c.GuardedUntil()) {
-		t.Errorf("%d sent, due %s, guarded until %s", len(out.sent), after.Status.Due, c.GuardedUntil())
+	if after := stored(t, table, "www"); len(out.sent) != 0 || !after.Status.Due.Equal(c.GuardedUntil(now)) {
+		t.Errorf("%d sent, due %s, guarded until %s", len(out.sent), after.Status.Due, c.GuardedUntil(now))
 	}
 }
 

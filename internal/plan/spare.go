@@ -77,14 +77,10 @@ func (d *decider) overflow(ahead, pressed []int) (most int, last time.Time) {
 // left is how long what the calendar holds lives on after the latest hour that it may be given: on the average of the fleet 0.35 renewal intervals, or
 // 0.8 of short lives (a third, or half, of the life but for a tenth of it).
 func (c *calendar) left() time.Duration {
-	booked := 0
-	for _, n := range c.count {
-		booked += n
-	}
 	if c.rate == 0 {
 		return 0
 	}
-	interval := time.Duration(float64(booked) * perHour / float64(c.rate) * float64(time.Hour))
+	interval := time.Duration(float64(c.booked()) * perHour / float64(c.rate) * float64(time.Hour))
 	if interval < inventory.ShortLived/2 {
 		return interval * 4 / 5
 	}

@@ -22,7 +22,7 @@ const remembered = budget.SetMemory - 48*time.Hour
 // of more than half a year would outlast the CA's memory of the set: it is renewed before that. It may take a tenth of its life longer, or a day.
 func (d *decider) turn(c *inventory.Certificate) turn {
 	u := c.InUse
-	t := turn{at: u.RenewAt, interval: u.RenewalInterval()}
+	t := turn{at: c.RenewAt(), interval: u.RenewalInterval()}
 	t.latest = u.NotBefore.Add(t.interval + u.NotAfter.Sub(u.NotBefore)/10)
 	early := t.at.Add(remembered - t.interval)
 	if t.interval <= remembered || u.Usable(u.Window) || u.Directory != c.Wanted.Directory || early.Before(d.Now) || !t.at.After(u.NotBefore.Add(remembered)) || !d.domainsLimited(c) {
@@ -40,4 +40,4 @@ func (in *Input) domainsLimited(c *inventory.Certificate) bool {
 }
 
 // rate is what a certificate adds to the fleet's mean: one renewal in its renewal interval.
-func (t turn) rate() int64 { return int64(float64(perHour) / max(time.Hour, t.interval).Hours()) }
+func (t turn) rate() int64 { return int64(float64(perHour) / max(time.Minute, t.interval).Hours()) }

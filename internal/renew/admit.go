@@ -28,16 +28,16 @@ func Admit(c inventory.Certificate, j Job, now time.Time) Admission {
 	if !c.Wanted.Enabled {
 		return Admission{Reason: reason.Disabled, Message: "the certificate is disabled; enable it in the fleet file and apply it"}
 	}
-	if next := c.Status.NextAttempt; c.Status.Failures > 0 && next.After(now) && !askedSince(c, j) {
+	if next := c.NextAttempt(); c.Status.Failures > 0 && next.After(now) && !askedSince(c, j) {
 		return Admission{Until: next, Reason: reason.Backoff, Message: fmt.Sprintf("%s (failed %d times; next attempt at %s)", c.Status.Message, c.Status.Failures, stamp(next))}
 	}
 	if j.Reason.OnDemand() {
 		return admitAsked(c, j, now)
 	}
-	need := c.Need()
+	need := c.Need(now)
 	if need.At.After(now) {
 		why := reason.NotDue
-		if until := c.GuardedUntil(); until.Equal(need.At) {
+		if until := c.GuardedUntil(now); until.Equal(need.At) {
 			why = reason.RecentlyIssued
 		}
 		return Admission{Until: need.At, Reason: why, Message: "not due before " + stamp(need.At)}
@@ -54,11 +54,11 @@ func admitAsked(c inventory.Certificate, j Job, now time.Time) Admission {
 	if c.InUse == nil {
 		return Admission{Do: true, Why: job.First}
 	}
-	if c.InUse.IssuedAt.After(j.SentAt) {
-		return Admission{Until: c.Need().At, Reason: reason.NotDue, Message: "issued at " + stamp(c.InUse.IssuedAt) + ", after the message was sent"}
+	if issued := c.InUse.Issued(now); issued.After(j.SentAt) {
+		return Admission{Until: c.Need(now).At, Reason: reason.NotDue, Message: "issued at " + stamp(issued) + ", after the message was sent"}
 	}
-	if until := c.GuardedUntil(); until.After(now) && !j.Force && j.Reason != job.Revoked {
-		return Admission{Until: until, Reason: reason.RecentlyIssued, Message: "issued less than a day ago, at " + stamp(c.InUse.IssuedAt) + "; `certpace reissue --force` goes over this"}
+	if until := c.GuardedUntil(now); until.After(now) && !j.Force && j.Reason != job.Revoked {
+		return Admission{Until: until, Reason: reason.RecentlyIssued, Message: "issued less than a day, or a quarter of its life, ago, at " + stamp(c.InUse.Issued(now)) + "; `certpace reissue --force` goes over this"}
 	}
 	return Admission{Do: true, Why: j.Reason}
 }

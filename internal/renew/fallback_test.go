@@ -141,7 +141,7 @@ func TestAChoiceThatIsNotNeededIsForgotten(t *testing.T) {
 	w := backed(t, "a.example")
 	w.choose(t, noRoom)
 	c := w.certificate(t, "www")
-	c.InUse.RenewAt = w.now.Add(24 * time.Hour)
+	c.InUse.NotAfter, c.InUse.RenewAt = w.now.Add(60*24*time.Hour), w.now.Add(24*time.Hour)
 	if _, err := w.table.SaveCertificate(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}

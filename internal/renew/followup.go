@@ -81,9 +81,13 @@ func (r *run) postponed(f inventory.Followup, err error) inventory.Followup {
 	f.Failures++
 	f.Reason, f.Message = failed.Reason, brief(fmt.Sprintf("%s: %s", what(f), failed.Error()))
 	f.Next = f.Next.Add(inventory.Backoff(f.Failures))
-	if failed.Kind == Never {
+	switch {
+	case failed.Kind == Never:
 		f.Next = r.Now().UTC().Add(askAPerson)
+	case failed.At.After(f.Next): // as the CA asked
+		f.Next = failed.At.UTC()
 	}
+	f.Next = r.cert.AttemptBy(f.Next, r.Now().UTC())
 	r.log.Error("a follow-up failed", "followup", f.Kind, "reason", f.Reason, "next_attempt", f.Next, "cause", err.Error())
 	e := event.Failed(r.subject(r.cert.InUse), f.Reason, f.Message+" (what is in use isn't touched by this)", f.Next)
 	if err := r.Bus.Publish(r.work, e); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -30,6 +31,7 @@ type outcome struct {
 	orderDead bool             // the order can't be finished any more
 	heldBy    string           // the certificate whose issuance holds the names
 	received  int              // how often the message was delivered
+	named     bool             // it was the CA that named the next attempt
 }
 
 // judge turns an error into what it means, at now, for a certificate that failed so many times in a row before, of a job that was received so often.
@@ -63,8 +65,30 @@ func (o *outcome) waits(r reason.Reason, until time.Time) {
 	o.status.Reason, o.status.NextAttempt = r, until
 }
 
+// boundBy keeps the next attempt, whoever named it, within what c's life has room for: a CA is believed for a day, the steps of a
+// backoff are a tenth of the life, and the last part of it is never slept through.
+func (o outcome) boundBy(c inventory.Certificate, now time.Time) outcome {
+	s := &o.status
+	if !o.named && o.failed {
+		s.NextAttempt = soonest(s.NextAttempt, now.Add(c.Backoff(math.MaxInt)))
+	}
+	c.Status.Reason = s.Reason
+	s.Due = c.AttemptBy(s.NextAttempt, now)
+	if s.Reason != reason.Budget { // the moment of a bucket is counted here: it is only looked at sooner
+		s.NextAttempt = s.Due
+	}
+	return o
+}
+
+func soonest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func (o *outcome) denied(d *Denied, now time.Time) {
-	o.failed = true
+	o.failed, o.named = true, d.RetryAfter > 0
 	o.status.Failures++
 	o.waits(reason.RateLimited, now.Add(max(d.RetryAfter+time.Second, time.Minute)))
 	if d.Paused {
@@ -89,7 +113,7 @@ func (o *outcome) judgeFailure(f *Failure, now time.Time) {
 	case f.Kind == Never:
 		next = now.Add(askAPerson)
 	case f.At.After(next):
-		next = f.At
+		next, o.named = f.At, true
 	}
 	o.waits(f.Reason, next)
 	o.orderDead = f.Reason == reason.ValidationFailed || f.Reason == reason.CARefused || f.Reason == reason.BadCertificate

@@ -296,7 +296,7 @@ func (r *run) read(ctx context.Context) error {
 
 func (r *run) followVault(s Stored) {
 	u := s.Bundle.InUse()
-	if have := r.cert.InUse; have != nil && (have.Serial == u.Serial || !u.IssuedAt.After(have.IssuedAt)) {
+	if have := r.cert.InUse; have != nil && (have.Serial == u.Serial || !u.Issued(r.Now()).After(have.Issued(r.Now()))) {
 		return
 	}
 	u.SecretARN, u.VersionID = s.SecretARN, s.VersionID

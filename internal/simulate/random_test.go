@@ -30,14 +30,14 @@ func TestNoRandomFleetIsDenied(t *testing.T) {
 	})
 }
 
-// checkOrders looks at what no plan may do, whatever the fleet: order at second 0 of an hour, before a certificate is wanted, or less than a day after it
-// was issued, unless the CA revokes it and somebody says so.
+// checkOrders looks at what no plan may do, whatever the fleet: order at second 0 of an hour, before a certificate is wanted, or less than a day, or a
+// quarter of its life, after it was issued, unless the CA revokes it and somebody says so.
 func checkOrders(t interface{ Errorf(string, ...any) }, s Scenario, fleet []Member, events []byte) {
-	least := map[string]time.Time{}
+	least, guard := map[string]time.Time{}, min(day, s.CA.Lifetime/4)
 	for _, m := range fleet {
 		least[m.Name] = m.WantedAt
 		if m.InUse() {
-			least[m.Name] = m.NotBefore.Add(day)
+			least[m.Name] = m.NotBefore.Add(min(day, m.NotAfter.Sub(m.NotBefore)/4))
 		}
 	}
 	for line := range bytes.Lines(events) {
@@ -55,7 +55,7 @@ func checkOrders(t interface{ Errorf(string, ...any) }, s Scenario, fleet []Memb
 				t.Errorf("%s: not before %s", line, least[e.Cert])
 			}
 		case eventIssued:
-			least[e.Cert] = e.T.Add(day)
+			least[e.Cert] = e.T.Add(guard)
 		}
 	}
 }

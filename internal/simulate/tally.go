@@ -118,7 +118,7 @@ func (t *tally) revoked(hit []*entry, at time.Time) {
 	d := newDemand(t.scenario, at)
 	d.know(hit)
 	for _, e := range hit {
-		guarded := t.scenario.CA.ARI && e.certificate.GuardedUntil().Add(t.scenario.Issuance).After(e.ends)
+		guarded := t.scenario.CA.ARI && e.certificate.GuardedUntil(at).Add(t.scenario.Issuance).After(e.ends)
 		switch {
 		case e.ends.After(t.scenario.End()):
 		case guarded:

@@ -13,13 +13,16 @@ locals {
   # one is an addition and not a migration.
   shard = 0
 
+  # Two deployments in one account and region must not meet in their secrets: what is in use, and the ACME account, are there.
+  secret_prefix = var.secret_prefix != null ? var.secret_prefix : "${var.name}/"
+
   # The functions refuse to start on a CERTPACE_ name that they don't know, so nothing is set beside these, and an optional one
   # only where it was given. Merged, not filtered: a filter over values known only after the apply would leave the names unknown too.
   environment = merge(
     {
       CERTPACE_TABLE          = aws_dynamodb_table.inventory.name
       CERTPACE_QUEUE_URL      = aws_sqs_queue.jobs.url
-      CERTPACE_SECRET_PREFIX  = var.secret_prefix
+      CERTPACE_SECRET_PREFIX  = local.secret_prefix
       CERTPACE_ACME_DIRECTORY = var.acme_directory
       CERTPACE_DNS_PROVIDER   = var.dns_provider
       CERTPACE_EVENT_BUS      = local.event_bus

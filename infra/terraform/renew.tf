@@ -65,7 +65,7 @@ resource "aws_cloudwatch_log_group" "renew" {
 
 resource "aws_iam_role" "renew" {
   name                 = "${var.name}-renew"
-  description          = "certpace's worker: secrets under ${var.secret_prefix}, challenge records, the table, the queue, events."
+  description          = "certpace's worker: secrets under ${local.secret_prefix}, challenge records, the table, the queue, events."
   assume_role_policy   = local.lambda_trust
   permissions_boundary = var.permissions_boundary_arn
 }
@@ -108,7 +108,7 @@ resource "aws_iam_role_policy" "renew" {
 }
 
 locals {
-  secrets_arn = "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${var.secret_prefix}"
+  secrets_arn = "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${local.secret_prefix}"
 
   secret_statements = [
     {

@@ -144,14 +144,14 @@ variable "extra_environment" {
 # ---- secrets -----------------------------------------------------------------------------------------------------------
 
 variable "secret_prefix" {
-  description = "What the names of all secrets begin with; the worker may touch these and no others."
+  description = "What the names of all secrets begin with; the worker may touch these and no others. null for the deployment's name and a slash, so that two deployments keep apart."
   type        = string
-  default     = "certpace/"
+  default     = null
 
   validation {
     # Without a separator at its end the worker's permission would cover its neighbours' secrets as well: "web" is also "webshop".
-    condition     = can(regex("^[A-Za-z0-9/_+=.@-]{0,255}[A-Za-z0-9][/_.-]$", var.secret_prefix))
-    error_message = "secret_prefix is \"${var.secret_prefix}\": use letters, digits and /_+=.@-, with one of / _ . - after a letter or digit at the end, for example certpace/."
+    condition     = var.secret_prefix == null || can(regex("^[A-Za-z0-9/_+=.@-]{0,198}[A-Za-z0-9][/_.-]$", var.secret_prefix))
+    error_message = "secret_prefix is \"${var.secret_prefix == null ? "" : var.secret_prefix}\": use letters, digits and /_+=.@-, with one of / _ . - after a letter or digit at the end, 200 characters at most, for example certpace/."
   }
 }
 

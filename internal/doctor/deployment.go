@@ -12,6 +12,7 @@ import (
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/vault"
 )
 
 // late is how long after its time a certificate must not be looked at for: a tick comes every 15 minutes at least, and one may fail.
@@ -137,17 +138,20 @@ func (v *visit) stateOf(c *inventory.Certificate) State {
 // secrets says whether what is in use is where its consumers read it.
 func (v *visit) secrets(ctx context.Context) {
 	have := map[string]bool{}
+	var list []vault.Listed
 	for l, err := range v.Secrets.EachCertificate(ctx) {
 		if err != nil {
 			v.say("secrets", "", Fail, "%v", err)
 			return
 		}
 		have[l.Certificate] = true
+		list = append(list, l)
 	}
+	told := v.owners(ctx, list)
 	var gone []string
 	n := 0
 	for c := range v.wanted() {
-		if c.InUse == nil || c.InUse.SecretARN == "" {
+		if c.InUse == nil || c.InUse.SecretARN == "" || told[c.Name] {
 			continue
 		}
 		if n++; !have[c.Name] {

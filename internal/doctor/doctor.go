@@ -46,10 +46,11 @@ type Backlog interface {
 	Waiting(ctx context.Context) (int, error)
 }
 
-// Secrets lists the secrets that have certificates' names, and the keys of issuances, and reads none.
+// Secrets lists the secrets that have certificates' names, the keys of issuances and the accounts, and reads none.
 type Secrets interface {
 	EachCertificate(ctx context.Context) iter.Seq2[vault.Listed, error]
 	EachPending(ctx context.Context) iter.Seq2[vault.Pending, error]
+	EachAccount(ctx context.Context) iter.Seq2[vault.Account, error]
 	// Look says why a certificate's secret can't be used; nil where it is there. Errors: renew.ErrNoSecret.
 	Look(ctx context.Context, certificate string) error
 }
@@ -75,6 +76,9 @@ type Doctor struct {
 	Shard   string
 	Default string // the default CA's directory; empty for none
 	Now     time.Time
+
+	Deployment   string // whose secrets these are to be
+	SecretPrefix string // with what their names begin
 }
 
 // visit is one examination.

@@ -22,6 +22,8 @@ const (
 	first  = "https://ca.example/directory"
 	second = "https://other.example/directory"
 	day    = 24 * time.Hour
+
+	deployment = "prod"
 )
 
 var now = time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
@@ -37,6 +39,8 @@ type patient struct {
 	secretErr error
 	marked    error // what a look at a secret that isn't listed says; nil: it is gone
 	keys      []vault.Pending
+	owners    map[string]string // of secrets that aren't ours; empty: it names nobody
+	accounts  []vault.Account
 	cas       map[string]issuer.Description
 	zoneErr   error
 	forbidden string // the identity that CAA records leave out
@@ -63,7 +67,11 @@ type vaultOf struct{ *patient }
 func (v vaultOf) EachCertificate(context.Context) iter.Seq2[vault.Listed, error] {
 	return func(yield func(vault.Listed, error) bool) {
 		for _, s := range v.secrets {
-			if !yield(vault.Listed{Certificate: s, Ours: true}, nil) {
+			owner, set := v.owners[s]
+			if !set {
+				owner = deployment
+			}
+			if !yield(vault.Listed{Certificate: s, Ours: owner != "", Deployment: owner, ARN: "arn:" + s}, nil) {
 				return
 			}
 		}
@@ -77,6 +85,16 @@ func (v vaultOf) EachPending(context.Context) iter.Seq2[vault.Pending, error] {
 	return func(yield func(vault.Pending, error) bool) {
 		for _, k := range v.keys {
 			if !yield(k, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (v vaultOf) EachAccount(context.Context) iter.Seq2[vault.Account, error] {
+	return func(yield func(vault.Account, error) bool) {
+		for _, a := range v.accounts {
+			if !yield(a, nil) {
 				return
 			}
 		}
@@ -112,7 +130,7 @@ func (p *patient) Permit(_ context.Context, names, identities []string) error {
 }
 
 func (p *patient) examine(names ...string) []doctor.Finding {
-	d := &doctor.Doctor{Fleet: p, Backlog: p, Secrets: vaultOf{p}, CAs: p, DNS: p, Shard: "0", Default: first, Now: now}
+	d := &doctor.Doctor{Fleet: p, Backlog: p, Secrets: vaultOf{p}, CAs: p, DNS: p, Shard: "0", Deployment: deployment, SecretPrefix: "prod/", Default: first, Now: now}
 	return d.Examine(context.Background(), names)
 }
 
@@ -131,7 +149,7 @@ func www() inventory.Certificate {
 
 func healthy() *patient {
 	return &patient{
-		fleet: []inventory.Certificate{www()}, pace: 4 * time.Second, secrets: []string{"www"},
+		fleet: []inventory.Certificate{www()}, pace: 4 * time.Second, secrets: []string{"www"}, owners: map[string]string{},
 		cas: map[string]issuer.Description{
 			first:  {Profiles: []string{"classic", "shortlived"}, Identities: []string{"ca.example"}},
 			second: {Bound: true},
@@ -280,7 +298,7 @@ func TestATableThatCannotBeReadKeepsNothingElseFromBeingLookedAt(t *testing.T) {
 
 func TestTheSameTroubleIsOneLine(t *testing.T) {
 	p := healthy()
-	p.fleet = nil
+	p.fleet, p.secrets = nil, nil
 	for i := range 7 {
 		c := www()
 		c.Name = fmt.Sprint("c", i)

@@ -50,7 +50,7 @@ func (v *Vault) account(ctx context.Context, name string, surely bool) (issuer.A
 	}
 	a, err := parseAccount(name, got.text)
 	if err == nil && owner(have.Tags) == "" {
-		_ = v.Claim(ctx, name) // it is tried again with the next start, and doctor names what nobody has claimed
+		_ = v.Claim(ctx, name) // an account is used all the same, and the next start tries again
 	}
 	return a, got.version, err
 }

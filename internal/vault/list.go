@@ -60,13 +60,13 @@ func (v *Vault) pending(s types.SecretListEntry) (Pending, bool) {
 }
 
 // Look says why the secret of a certificate can't be used, and what to do; nil where it is there. Its value isn't read. Errors: renew.ErrNoSecret;
-// Never configuration where it is marked for deletion.
+// Never configuration where it is marked for deletion, or another deployment's.
 func (v *Vault) Look(ctx context.Context, certificate string) error {
 	name, err := v.Name(certificate)
 	if err != nil {
 		return err
 	}
-	_, err = v.describe(ctx, name)
+	_, err = v.examine(ctx, name)
 	if errors.Is(err, errMissing) {
 		return renew.ErrNoSecret
 	}

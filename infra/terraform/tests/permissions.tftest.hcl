@@ -164,6 +164,24 @@ run "the_worker_sees_secrets_under_its_prefix_and_deletes_only_keys_in_progress"
   }
 }
 
+run "the_worker_sees_secrets_under_its_deployments_name_unless_another_prefix_is_given" {
+  command = plan
+
+  variables {
+    name = "pki-eu"
+  }
+
+  assert {
+    condition = toset(flatten([for s in jsondecode(aws_iam_role_policy.renew.policy).Statement : s.Resource
+      if anytrue([for a in flatten([s.Action]) : startswith(a, "secretsmanager:")])
+      ])) == toset([
+      "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pki-eu/*",
+      "arn:aws:secretsmanager:eu-central-1:123456789012:secret:pki-eu/pending/*",
+    ])
+    error_message = "another deployment's secrets are in reach: ${aws_iam_role_policy.renew.policy}"
+  }
+}
+
 run "the_worker_writes_challenge_records_only_and_in_the_zones_given" {
   command = plan
 

@@ -207,6 +207,16 @@ run "names_carry_the_deployment_and_the_shard" {
     ] : startswith(n, "pki-eu-")])
     error_message = "a name does not begin with the deployment's"
   }
+
+  assert {
+    condition     = alltrue([for f in [aws_lambda_function.plan, aws_lambda_function.renew] : f.environment[0].variables.CERTPACE_SECRET_PREFIX == "pki-eu/"])
+    error_message = "secrets are under ${aws_lambda_function.renew.environment[0].variables.CERTPACE_SECRET_PREFIX}, where another deployment's may be"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.endangered.dimensions.Deployment == "pki-eu"
+    error_message = "the alarm watches the deployment ${aws_cloudwatch_metric_alarm.endangered.dimensions.Deployment}"
+  }
 }
 
 run "the_table_has_the_keys_and_the_protection_that_the_store_counts_on" {

@@ -48,7 +48,7 @@ func (o *Operator) Doctor(now time.Time) (*doctor.Doctor, error) {
 	return &doctor.Doctor{
 		Fleet: o.Store, Backlog: o.Queue, Secrets: o.Vault, DNS: renewing.Solvers(o.Config, o.cloud, o.log),
 		CAs:   issuer.New(issuer.Options{Accounts: o.Vault, Version: app.Version, Roots: roots}),
-		Shard: app.Shard, Default: o.Directory, Now: now,
+		Shard: app.Shard, Default: o.Directory, Now: now, Deployment: o.Deployment(), SecretPrefix: o.SecretPrefix,
 	}, nil
 }
 

@@ -9,6 +9,8 @@
 //   - NOERROR without the record, and NXDOMAIN: an answer. The name has no CNAME, or no value yet.
 //   - SERVFAIL, REFUSED, a lost packet: no answer. The next server is asked; where none answers, the failure is worth another try later.
 //
+// CNAMEs are followed, but not those that a wildcard makes up (RFC 4592): see cname.go.
+//
 // A challenge name is asked of its zone's own name servers, and of the resolvers only where those can't be reached: before the first value
 // is there, the question for a CNAME gets NXDOMAIN, which a resolver keeps for up to the zone's negative TTL (RFC 2308; 15 minutes at
 // Route 53) and for every type. Resolvers are asked for what is there for sure: start of authority, name servers, addresses. A worker

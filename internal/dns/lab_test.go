@@ -119,6 +119,7 @@ func TestOnTheEmulator(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+	t.Run("a wildcard's target is never written to", func(t *testing.T) { l.starred(t) })
 	if left := l.left(t, com); len(left) != 1 || !strings.Contains(left[0], "foreign") {
 		t.Errorf("left in the zone: %v", left)
 	}
@@ -155,6 +156,22 @@ func (l lab) lifeOf(t *testing.T, com, net string) {
 	}
 	if left := append(l.left(t, com), l.left(t, net)...); len(left) != 1 {
 		t.Errorf("left: %v", left)
+	}
+}
+
+// starred is a zone whose wildcard points to another one's name.
+func (l lab) starred(t *testing.T) {
+	star, vendor := l.zone(t, "starry.test.", "*.starry.test. CNAME lb.vendor-cloud.test."), l.zone(t, "vendor-cloud.test.", "lb.vendor-cloud.test. A 192.0.2.9")
+	time.Sleep(settling)
+	records := l.locate(t, renew.Challenge{Domain: "starry.test", Value: "v"}, renew.Challenge{Domain: "a.b.starry.test", Value: "w"})
+	if err := l.solvers.Publish(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	if n, m := len(l.left(t, star)), len(l.left(t, vendor)); n != 2 || m != 0 {
+		t.Errorf("%d values in the zone, %d where its wildcard points to", n, m)
+	}
+	if err := l.solvers.Remove(t.Context(), records); err != nil || len(l.left(t, star)) != 0 {
+		t.Errorf("left: %v, %v", l.left(t, star), err)
 	}
 }
 

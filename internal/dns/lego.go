@@ -64,7 +64,7 @@ func (l *lego) provider(code string) (*provider, error) {
 
 // do runs one of the provider's methods in its turn. When the context ends first, the method goes on by itself, and whether the
 // value was written isn't known; that it may be there is on record.
-func (p *provider) do(ctx context.Context, method func() error) error {
+func (p *provider) do(ctx context.Context, r renew.Record, method func() error) error {
 	select {
 	case p.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -73,6 +73,8 @@ func (p *provider) do(ctx context.Context, method func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		defer func() { <-p.turn }()
+		theAliases.enter(delegated(r))
+		defer theAliases.leave()
 		done <- method()
 	}()
 	select {
@@ -84,11 +86,11 @@ func (p *provider) do(ctx context.Context, method func() error) error {
 }
 
 func (p *provider) present(ctx context.Context, r renew.Record) error {
-	return p.do(ctx, func() error { return p.Present(strings.TrimPrefix(r.Domain, "*."), r.Token, r.KeyAuthorization) })
+	return p.do(ctx, r, func() error { return p.Present(strings.TrimPrefix(r.Domain, "*."), r.Token, r.KeyAuthorization) })
 }
 
 func (p *provider) cleanUp(ctx context.Context, r renew.Record) error {
-	return p.do(ctx, func() error { return p.CleanUp(strings.TrimPrefix(r.Domain, "*."), r.Token, r.KeyAuthorization) })
+	return p.do(ctx, r, func() error { return p.CleanUp(strings.TrimPrefix(r.Domain, "*."), r.Token, r.KeyAuthorization) })
 }
 
 // patience is how long the provider's values may take to be seen.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	stdlog "log"
 	"net/http"
 	"net/http/httptest"
@@ -130,6 +131,78 @@ func TestALegoProviderFromBeginningToEnd(t *testing.T) {
 		if left := store.at(r.FQDN); len(left) != 0 {
 			t.Errorf("left at %s: %v", r.FQDN, left)
 		}
+	}
+}
+
+// starry is a resolver of a zone with a wildcard's CNAME, whose values are a store's. lego follows CNAMEs by itself.
+func starry(store *txtStore) func(mdns.Question, *mdns.Msg) {
+	return func(q mdns.Question, m *mdns.Msg) {
+		name := strings.ToLower(q.Name)
+		switch {
+		case q.Qtype == mdns.TypeCNAME && name == "_acme-challenge.moved.example.com.":
+			m.Answer = []mdns.RR{rr(name + " 60 IN CNAME x.acme.example.")}
+		case name == "example.com." || strings.HasSuffix(name, "acme.example.") || strings.HasSuffix(name, "moved.example.com.") || len(store.at(name)) > 0:
+			store.answer(q, m)
+		default:
+			m.Answer = []mdns.RR{rr(q.Name + " 60 IN CNAME lb.vendor.example.")}
+		}
+	}
+}
+
+func TestALegoProviderWritesNothingWhereAWildcardPointsTo(t *testing.T) {
+	t.Setenv(noAliases, "") // it is put back
+	store := httpreqServer(t, always(http.StatusOK))
+	c := newStepped()
+	addr := serve(t, starry(store)).addr
+	s := solversOf(newFake53(t, c.Now), c.Sleep, addr)
+	_ = dns01.AddRecursiveNameservers([]string{addr})(nil)
+	records := locate(t, s, "httpreq", keyed("example.com", "t1"), keyed("moved.example.com", "t2"))
+	if err := s.Publish(t.Context(), records); err != nil {
+		t.Fatal(err)
+	}
+	if n, m := len(store.at(challenge1)), len(store.at("x.acme.example.")); n != 1 || m != 1 || store.wrote != 2 {
+		t.Errorf("%d values at the name, %d at its delegation's target, of %d", n, m, store.wrote)
+	}
+	if err := s.Remove(t.Context(), records); err != nil || len(store.at(challenge1))+len(store.at("x.acme.example.")) != 0 {
+		t.Errorf("left: %v, %v", store.values, err)
+	}
+}
+
+func TestADelegationThatAWildcardLeadsOnFromIsRefusedForLegosProviders(t *testing.T) {
+	_ = httpreqServer(t, always(http.StatusOK))
+	n := names(t, zoneOf("example.test.", "_acme-challenge.example.test. CNAME www.acme.test."), zoneOf("acme.test.", "*.acme.test. CNAME lb.vendor.test."))
+	c := newStepped()
+	_, err := solversOf(newFake53(t, c.Now), c.Sleep, n.resolvers...).Locate(t.Context(), inventory.DNS{Provider: "httpreq"}, challenges("example.test"))
+	failed(t, err, renew.Never, reason.Configuration, "_acme-challenge.example.test. is delegated to www.acme.test.", "a wildcard's CNAME to lb.vendor.test.", "add a record at www.acme.test.")
+}
+
+// Those that follow CNAMEs and those that don't take turns; those that do the same go together.
+func TestLegoIsToldOneThingAtATime(t *testing.T) {
+	t.Setenv(noAliases, "")
+	var a aliases
+	var mu sync.Mutex
+	inside := map[bool]int{}
+	both, most := false, 0
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			follow := i%2 == 0
+			a.enter(follow)
+			defer a.leave()
+			mu.Lock()
+			inside[follow]++
+			both = both || inside[!follow] > 0 || os.Getenv(noAliases) != fmt.Sprint(!follow)
+			most = max(most, inside[follow])
+			mu.Unlock()
+			time.Sleep(time.Millisecond)
+			mu.Lock()
+			inside[follow]--
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	if both || most < 2 {
+		t.Errorf("both at once: %v, %d at once", both, most)
 	}
 }
 

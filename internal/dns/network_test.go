@@ -212,7 +212,7 @@ func TestCanonical(t *testing.T) {
 			got, err := n.canonical(t.Context(), row.from)
 			if row.kind != 0 {
 				failed(t, err, row.kind, row.reason, row.says, row.from)
-			} else if err != nil || got != row.want {
+			} else if err != nil || got.name != row.want {
 				t.Errorf("got %s, %v", got, err)
 			}
 		})

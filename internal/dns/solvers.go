@@ -3,12 +3,16 @@ package dns
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/wait"
 )
@@ -72,7 +76,7 @@ func (s *Solvers) Locate(ctx context.Context, d inventory.DNS, challenges []rene
 	if err := s.known(provider); err != nil {
 		return nil, err
 	}
-	records, err := s.follow(ctx, challenges)
+	records, wildcards, err := s.follow(ctx, challenges)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +84,33 @@ func (s *Solvers) Locate(ctx context.Context, d inventory.DNS, challenges []rene
 		records[i].Provider = provider
 	}
 	if provider == Route53 {
-		err = s.route53.locate(ctx, d, records)
+		return records, missed(s.route53.locate(ctx, d, records), records, wildcards)
 	}
-	return records, err
+	return records, inReach(provider, records, wildcards)
+}
+
+// missed adds to a missing zone that a wildcard wasn't followed: somebody may have meant it as a delegation.
+func missed(err error, records []renew.Record, wildcards []string) error {
+	var f *renew.Failure
+	i := slices.IndexFunc(wildcards, func(target string) bool { return target != "" })
+	if i < 0 || !errors.As(err, &f) || f.Reason != reason.ZoneNotFound {
+		return err
+	}
+	f.Err = fmt.Errorf("%w; a wildcard's CNAME to %s is not followed: where that is meant as a delegation, add %s CNAME %s",
+		f.Err, wildcards[i], records[i].FQDN, wildcards[i])
+	return err
+}
+
+// inReach refuses what lego's providers can't do: they follow all CNAMEs, or none.
+func inReach(provider string, records []renew.Record, wildcards []string) error {
+	for i, r := range records {
+		if wildcards[i] != "" && delegated(r) {
+			return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf(
+				"proving %s by %s: %s is delegated to %s, which exists only by a wildcard's CNAME to %s, and the provider would write there; add a record at %s, or delegate to a name of its own",
+				r.Domain, provider, challengeName(r.Domain), r.FQDN, wildcards[i], r.FQDN))
+		}
+	}
+	return nil
 }
 
 func (s *Solvers) known(provider string) error {
@@ -93,19 +121,19 @@ func (s *Solvers) known(provider string) error {
 	return err
 }
 
-// follow makes the records of challenges, each at the end of its chain of CNAMEs.
-func (s *Solvers) follow(ctx context.Context, challenges []renew.Challenge) ([]renew.Record, error) {
-	records := make([]renew.Record, len(challenges))
+// follow makes the records of challenges, each at the end of its chain of CNAMEs, and says where wildcards would lead on from there.
+func (s *Solvers) follow(ctx context.Context, challenges []renew.Challenge) (records []renew.Record, wildcards []string, err error) {
+	records, wildcards = make([]renew.Record, len(challenges)), make([]string, len(challenges))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, c := range challenges {
 		g.Go(func() error {
-			fqdn, err := s.net.canonical(ctx, challengeName(c.Domain))
-			records[i] = renew.Record{Challenge: c, FQDN: fqdn}
+			at, err := s.net.canonical(ctx, challengeName(c.Domain))
+			records[i], wildcards[i] = renew.Record{Challenge: c, FQDN: at.name}, at.wildcard
 			return err
 		})
 	}
-	return records, g.Wait()
+	return records, wildcards, g.Wait()
 }
 
 // Publish writes the records and returns when the servers that the CA will ask show them. Errors: permission-denied (Never), zone-not-found

@@ -128,7 +128,7 @@ type Authorizations interface {
 
 // DNS puts challenge values where the CA will look. Errors are of type *Failure.
 type DNS interface {
-	// Locate says where each value belongs: the provider, the zone, the name after following CNAMEs. It writes nothing.
+	// Locate says where each value belongs: the provider, the zone, the name after following CNAMEs, but not a wildcard's. It writes nothing.
 	Locate(ctx context.Context, d inventory.DNS, challenges []Challenge) ([]Record, error)
 	// Permit says whether the CAA records of the names let a CA issue that goes by one of identities. What can't be looked up forbids nothing.
 	Permit(ctx context.Context, names, identities []string) error

@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -35,7 +36,8 @@ type fake53 struct {
 type fakeZone struct {
 	id, name string
 	private  bool
-	sets     map[string]types.ResourceRecordSet // TXT, by name
+	sets     map[string]types.ResourceRecordSet // simple ones of TXT, by name
+	others   []types.ResourceRecordSet          // of other types, or with a routing policy, or aliases
 	served   map[string][]string                // what its DNS servers answer
 }
 
@@ -169,16 +171,25 @@ func (f *fake53) ListResourceRecordSets(ctx context.Context, in *aws53.ListResou
 		return nil, &types.NoSuchHostedZone{Message: new("No hosted zone found with ID: " + *in.HostedZoneId)}
 	}
 	out := &aws53.ListResourceRecordSetsOutput{}
-	for _, name := range slices.SortedFunc(maps.Keys(z.sets), f.order) {
-		switch {
-		case f.order(name, *in.StartRecordName) < 0:
+	for _, s := range f.sorted(z) {
+		switch order := f.order(*s.Name, *in.StartRecordName); {
+		case order < 0 || order == 0 && s.Type < in.StartRecordType:
 		case len(out.ResourceRecordSets) < f.page:
-			out.ResourceRecordSets = append(out.ResourceRecordSets, z.sets[name])
+			out.ResourceRecordSets = append(out.ResourceRecordSets, s)
 		case !out.IsTruncated:
-			out.IsTruncated, out.NextRecordName, out.NextRecordType = true, &name, types.RRTypeTxt
+			out.IsTruncated, out.NextRecordName, out.NextRecordType = true, s.Name, s.Type
 		}
 	}
 	return out, nil
+}
+
+// sorted are a zone's record sets in the order of listings: by name, then by type.
+func (f *fake53) sorted(z *fakeZone) []types.ResourceRecordSet {
+	all := append(slices.Collect(maps.Values(z.sets)), z.others...)
+	slices.SortStableFunc(all, func(a, b types.ResourceRecordSet) int {
+		return cmp.Or(f.order(*a.Name, *b.Name), cmp.Compare(a.Type, b.Type))
+	})
+	return all
 }
 
 func (f *fake53) ChangeResourceRecordSets(ctx context.Context, in *aws53.ChangeResourceRecordSetsInput, _ ...func(*aws53.Options)) (*aws53.ChangeResourceRecordSetsOutput, error) {
@@ -194,7 +205,7 @@ func (f *fake53) ChangeResourceRecordSets(ctx context.Context, in *aws53.ChangeR
 	}
 	f.check(in.ChangeBatch.Changes)
 	sets := maps.Clone(z.sets)
-	if faults := changeSets(z.name, sets, in.ChangeBatch.Changes); faults != nil {
+	if faults := append(z.conflicts(in.ChangeBatch.Changes), changeSets(z.name, sets, in.ChangeBatch.Changes)...); faults != nil {
 		return nil, &types.InvalidChangeBatch{Message: new("ChangeBatch errors occurred"), Messages: faults}
 	}
 	z.sets = sets
@@ -231,6 +242,22 @@ func (f *fake53) check(changes []types.Change) {
 	if len(changes) == 0 || records > 1000 || characters > 32000 {
 		f.t.Errorf("a batch of %d changes, %d records and %d characters was sent", len(changes), records, characters)
 	}
+}
+
+// conflicts says which record sets can't be created beside those that are there, in AWS's words.
+func (z *fakeZone) conflicts(changes []types.Change) (faults []string) {
+	for _, c := range changes {
+		for _, o := range z.others {
+			switch name := *c.ResourceRecordSet.Name; {
+			case c.Action != types.ChangeActionCreate || *o.Name != name:
+			case o.Type == types.RRTypeCname:
+				faults = append(faults, fmt.Sprintf("RRSet of type TXT with DNS name %s is not permitted because a conflicting RRSet of type  CNAME with the same DNS name already exists in zone %s", name, z.name))
+			case o.Type == types.RRTypeTxt:
+				faults = append(faults, fmt.Sprintf("RRSet with DNS name %s, type TXT, SetIdentifier null cannot be created because a multivalue answer rrset exists with the same name and type.", name))
+			}
+		}
+	}
+	return faults
 }
 
 // changeSets carries out changes and says what is wrong with them, in AWS's words.

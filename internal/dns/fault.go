@@ -21,6 +21,7 @@ type fault int
 const (
 	none    fault = iota
 	raced         // nothing was done: what was read is no longer so
+	blocked       // nothing was done: what stands at the name can't stand beside a value
 	busy          // nothing was done: ask again in a moment
 	denied        // nothing was done: the role may not
 	missing       // nothing was done: no such zone, or the name isn't in it
@@ -73,6 +74,8 @@ func judgeBatch(text string) fault {
 		return missing
 	case strings.Contains(text, "Tried to "):
 		return raced
+	case strings.Contains(text, "SetIdentifier"), strings.Contains(text, "conflicting RRSet of type"), strings.Contains(text, "conflicts with other records"):
+		return blocked
 	}
 	return refused
 }
@@ -93,6 +96,8 @@ func failure(f fault, action, role string, err error) *renew.Failure {
 	switch f {
 	case denied:
 		return renew.Fail(renew.Never, reason.PermissionDenied, fmt.Errorf("AWS denies %s to %s: allow it in its policy: %w", deniedAction(action, err), roleName(role), err))
+	case blocked:
+		return renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("%s: %w; remove what stands there, or make it a simple record set of type TXT", action, err))
 	case missing:
 		return renew.Fail(renew.Never, reason.ZoneNotFound, fmt.Errorf("%s: %w", action, err))
 	default:

@@ -1,8 +1,6 @@
 package dns
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -44,15 +42,16 @@ type swap struct {
 	old, new *types.ResourceRecordSet
 }
 
-var errRouted = errors.New("its TXT record set has a routing policy or is an alias; only a simple record set can hold challenge values")
-
 // swaps works out what deltas do to the record sets that were read, by name. Names where nothing changes are left out.
 func swaps(read map[string]*types.ResourceRecordSet, ds []delta) ([]swap, error) {
 	var all []swap
 	for _, name := range namesOf(ds) {
 		old := read[name]
-		if old != nil && (old.SetIdentifier != nil || old.AliasTarget != nil || old.TrafficPolicyInstanceId != nil) {
-			return nil, fmt.Errorf("%s: %w", name, errRouted)
+		if old != nil && !simple(old) {
+			if err := occupied(old, name, ds); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		before := valuesOf(old)
 		if after := applied(before, name, ds); !slices.Equal(before, after) {

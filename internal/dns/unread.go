@@ -27,7 +27,7 @@ func (w *writer) writeUnread(ctx context.Context, own *edit) (group []*edit, mad
 	if err == nil {
 		return group, w.newest([]*change{c}), nil
 	}
-	if f == raced || f == unclear {
+	if f == raced || f == unclear || f == blocked { // what is there says why
 		made, err = w.write(ctx, group)
 	}
 	return group, made, err

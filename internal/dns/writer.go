@@ -191,8 +191,8 @@ func (w *writer) attempt(ctx context.Context, ds []delta, u urgency, made *[]*ch
 		return none, renew.Fail(renew.Never, reason.Configuration, err)
 	}
 	split, err := batches(all)
-	if err != nil {
-		return none, renew.Fail(renew.Later, reason.DNSWriteFailed, err)
+	if err != nil { // those who put the values there take them away
+		return none, renew.Fail(renew.Never, reason.Configuration, err)
 	}
 	for _, b := range split {
 		c, f, err := w.change(ctx, u, func() []swap { return b })
@@ -226,13 +226,14 @@ func (w *writer) change(ctx context.Context, u urgency, get func() []swap) (*cha
 	return c, f, err
 }
 
-// recordSets reads the TXT record sets of names as they are, with what is PENDING.
+// recordSets reads the TXT record sets of names as they are, with what is PENDING, and what stands in their place. Listings begin at
+// a name with all of its types: a CNAME comes before TXT.
 func (w *writer) recordSets(ctx context.Context, names []string, u urgency) (map[string]*types.ResourceRecordSet, error) {
 	read := map[string]*types.ResourceRecordSet{}
 	err := sweep(names, func(from string) (next string, err error) {
 		err = w.read(ctx, request{actionList, w.role, u}, func(ctx context.Context, client Route53Client) error {
 			out, err := client.ListResourceRecordSets(ctx, &aws53.ListResourceRecordSetsInput{
-				HostedZoneId: &w.id, StartRecordName: &from, StartRecordType: types.RRTypeTxt,
+				HostedZoneId: &w.id, StartRecordName: &from,
 			})
 			if err == nil {
 				next, err = keep(out, read)
@@ -248,12 +249,10 @@ func (w *writer) recordSets(ctx context.Context, names []string, u urgency) (map
 	return read, nil
 }
 
-// keep keeps the TXT record sets of a page and says where the next one begins.
+// keep keeps what decides about the names of a page, and says where the next one begins.
 func keep(out *aws53.ListResourceRecordSetsOutput, read map[string]*types.ResourceRecordSet) (next string, err error) {
 	for _, s := range out.ResourceRecordSets {
-		if s.Type == types.RRTypeTxt {
-			read[canonicalName(*s.Name)] = &s
-		}
+		stands(read, s)
 	}
 	if !out.IsTruncated {
 		return "", nil

@@ -14,6 +14,10 @@ var acmPattern = regexp.MustCompile(`^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:ce
 // in the whole file.
 func (r *reader) acm(to *[]inventory.ACM) field {
 	one := func(at place, n ast.Node) {
+		if s, ok := n.(*ast.StringNode); ok && acmPattern.MatchString(s.Value) {
+			r.fault(at, "is text, and must be a map of fields; write {arn: %q}", s.Value)
+			return
+		}
 		there := r.object(at, n, map[string]field{"arn": func(at place, n ast.Node) {
 			s, ok := r.filled(at, n)
 			if !ok {

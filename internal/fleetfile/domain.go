@@ -3,6 +3,7 @@ package fleetfile
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -24,7 +25,7 @@ func normalize(raw string) (name, fault string) {
 	name = lower(raw)
 	base, wildcard := strings.CutPrefix(name, "*.")
 	for _, check := range []func(raw, base string, wildcard bool) string{
-		empty, address, asterisk, unicodeName, finalDot, characters, lengths, reserved, shape,
+		empty, several, address, asterisk, unicodeName, finalDot, characters, lengths, reserved, shape,
 	} {
 		if fault := check(raw, base, wildcard); fault != "" {
 			return "", fault
@@ -51,10 +52,23 @@ func prefixed(base string, wildcard bool) string {
 }
 
 func empty(raw, base string, _ bool) string {
-	if strings.TrimSpace(base) == "" {
+	if strings.Trim(base, ". \t\r\n") == "" {
 		return fmt.Sprintf("%.80q is no DNS name; write one, such as \"www.example.com\"", raw)
 	}
 	return ""
+}
+
+// several names in one text are a list without its brackets, or an item too few.
+func several(raw, _ string, _ bool) string {
+	names := apart(raw)
+	if len(names) < 2 || slices.ContainsFunc(names, func(s string) bool { return !strings.Contains(s, ".") }) {
+		return ""
+	}
+	fault := fmt.Sprintf("%.300q is several names; write an item for each", raw)
+	if list, ok := flow(raw); ok {
+		fault += ": " + strings.Trim(list, "[]")
+	}
+	return fault
 }
 
 func address(raw, base string, _ bool) string {

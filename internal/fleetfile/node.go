@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/goccy/go-yaml/ast"
 )
@@ -117,11 +118,53 @@ func listHint(n ast.Node, what string) string {
 	if what == certificates {
 		return "begin each with \"- name:\""
 	}
-	if s, ok := n.(*ast.StringNode); ok {
-		return "write [" + shown(s.Value) + "]"
+	switch v := n.(type) {
+	case *ast.StringNode:
+		return listFor(v.Value)
+	case *ast.LiteralNode:
+		return listFor(v.Value.Value)
 	}
 	return "write [first, second]"
 }
+
+func listFor(text string) string {
+	if list, ok := flow(text); ok {
+		return "write " + list
+	}
+	return "write [first, second]"
+}
+
+// most is how many items a hint writes out: nobody reads more, and the fault has one line.
+const most = 8
+
+// flow is a text in which several items stand, as the list that was meant. It can be copied into the file as it is. ok is false where there is
+// nothing, or too much.
+func flow(text string) (list string, ok bool) {
+	items := apart(text)
+	if len(items) == 0 || len(items) > most {
+		return "", false
+	}
+	for i, s := range items {
+		items[i] = scalar(s)
+	}
+	return "[" + strings.Join(items, ", ") + "]", true
+}
+
+// apart are the items of a text that should have been a list.
+func apart(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
+}
+
+// scalar is a text as a list in brackets must have it: with quotes wherever YAML could take it for something else.
+func scalar(s string) string {
+	if wordPattern.MatchString(s) {
+		return s
+	}
+	return fmt.Sprintf("%.300q", s)
+}
+
+// wordPattern is for texts with a dot or a hyphen that begin with a letter. No other type, and nothing of YAML's own, looks like that.
+var wordPattern = regexp.MustCompile(`^[A-Za-z]\w*[.-][\w.-]*$`)
 
 // shown is a word of the file as a fault repeats it: as it is where nothing in it can disturb a terminal or the line, else quoted.
 func shown(s string) string {

@@ -90,3 +90,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What a refused body tells to send is taken.
+func TestHintsWorkWhenFollowed(t *testing.T) {
+	_, err := job.Parse(`{"certificate":"www","reason":"fun"}`, "m-1")
+	_, list, _ := strings.Cut(err.Error(), "; use ")
+	words := strings.FieldsFunc(strings.ReplaceAll(list, " or ", ","), func(r rune) bool { return r == ',' || r == ' ' })
+	if len(words) != 5 {
+		t.Errorf("%q", words)
+	}
+	for _, w := range words {
+		if _, err := job.Parse(`{"certificate":"www","reason":"`+w+`"}`, "m-1"); err != nil {
+			t.Errorf("%s: %v", w, err)
+		}
+	}
+	for _, wrong := range []string{"renew, please", `{"cert":"www"}`} {
+		_, err := job.Parse(wrong, "m-1")
+		_, body, _ := strings.Cut(err.Error(), "; send ")
+		if _, err := job.Parse(strings.ReplaceAll(body, "<name>", "www"), "m-1"); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}

@@ -24,7 +24,8 @@ type refresh struct {
 	dry     bool // nothing will be written
 }
 
-// refresh asks what is due to be asked, a seeded sample beside it and, where a window of theirs moved into the past, everything of an issuer.
+// refresh asks what is due to be asked and, where a window of that moved into the past, everything of an issuer. Retry-After is the least
+// that passes between two questions, so there is no other sample than what is due: it is spread over the ticks by itself.
 func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration) (*refresh, error) {
 	notes, err := p.Table.Notes(ctx, p.Shard)
 	if err != nil {
@@ -38,7 +39,7 @@ func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration
 	var cancel context.CancelFunc
 	r.ctx, cancel = context.WithTimeout(ctx, p.AskFor)
 	defer cancel()
-	for _, part := range []func(context.Context) error{r.sampled, r.due, r.raised} {
+	for _, part := range []func(context.Context) error{r.due, r.raised} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
@@ -49,26 +50,6 @@ func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration
 // most is how many questions a tick has time for.
 func (r *refresh) most() int { return int(r.AskFor.Seconds() * highRate) }
 
-// sampled asks about a few certificates out of turn: those that follow a moment drawn from the tick's own and, where these are too few, those before it.
-func (r *refresh) sampled(ctx context.Context) error {
-	from := r.now.Add(time.Duration(inventory.Fraction("sample", stamp(r.now)) * float64(askEvery)))
-	ws, err := r.Table.Watches(ctx, r.Shard, from, from.Add(longestAsk), sample)
-	if err == nil && len(ws) < sample {
-		var before []Watch
-		before, err = r.Table.Watches(ctx, r.Shard, r.now, from, sample-len(ws))
-		ws = append(ws, before...)
-	}
-	if err != nil {
-		return fmt.Errorf("listing a sample of windows: %w", err)
-	}
-	rate := float64(highRate) // for a second or two
-	if r.calm() {
-		rate = lowRate
-	}
-	r.ask(ws, rate)
-	return nil
-}
-
 // calm says whether CAs are asked at the low rate only.
 func (r *refresh) calm() bool { return r.notes.Calm.After(r.now) }
 
@@ -77,11 +58,12 @@ func (r *refresh) due(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("listing the windows that are due: %w", err)
 	}
-	r.ask(choose(ws, r.now, r.tick, r.AskFor, r.calm()))
+	r.ask(choose(eachIssuer(ws), r.now, r.tick, r.AskFor, r.calm()))
 	return nil
 }
 
-// raised asks about everything of the issuers of which a window moved into the past, until all of theirs was answered since.
+// raised asks about everything of the issuers of which a window moved into the past, until all of theirs was answered since: each once,
+// before its time. What the CA said of that time is out of date, as it has shown.
 func (r *refresh) raised(ctx context.Context) error {
 	if len(r.notes.Raised) == 0 {
 		return nil
@@ -129,6 +111,9 @@ func (r *refresh) ask(ws []Watch, rate float64) {
 		}
 		all.Go(func() {
 			defer func() { <-lane }()
+			if !r.stillInUse(w, &mu) {
+				return
+			}
 			a, err := r.RenewalInfo.Ask(r.ctx, w.Directory, w.CertID)
 			mu.Lock()
 			defer mu.Unlock()
@@ -136,6 +121,27 @@ func (r *refresh) ask(ws []Watch, rate float64) {
 		})
 	}
 	all.Wait()
+}
+
+// stillInUse says whether the certificate may be asked about: not once it was replaced (RFC 9773, 4.3), nor where it is disabled. The list
+// may not know yet; then it is put right.
+func (r *refresh) stillInUse(w Watch, mu *sync.Mutex) bool {
+	c, err := r.Table.Certificate(r.ctx, w.Certificate)
+	if err != nil {
+		r.Log.Warn("loading a certificate before asking about it; it is asked about in the next tick", "certificate", w.Certificate, "cause", err.Error())
+		return false
+	}
+	if w.about(c) {
+		return true
+	}
+	w.Next = time.Time{}
+	if next := watchOf(c, r.now); next != nil {
+		w = *next
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	r.changed[w.Certificate] = w
+	return false
 }
 
 // note keeps what an answer means.

@@ -137,15 +137,116 @@ func TestNobodyIsAskedAfterTheEndOrOnceReplaced(t *testing.T) {
 	})
 }
 
-// A small fleet is asked about whole, whatever moment the tick draws.
-func TestASampleOfASmallFleetIsAllOfIt(t *testing.T) {
-	for hours := range 12 {
-		clock := now
-		p, _, out := watched(t, &clock, tenDaysOld("a"), tenDaysOld("b"), tenDaysOld("c"))
-		clock = now.Add(time.Duration(hours) * 37 * time.Minute)
-		if tickOnce(t, p); len(out.asked) != 3 {
-			t.Errorf("%s later: asked about %v", clock.Sub(now), out.asked)
+// Retry-After is the least and the most that passes between two questions (RFC 9773, 4.3.2), to the tick.
+func TestNobodyIsAskedBeforeTheTimeThatTheCANamed(t *testing.T) {
+	clock := now
+	var cs []inventory.Certificate
+	for i := range 40 {
+		cs = append(cs, tenDaysOld(fmt.Sprintf("c%02d", i)))
+	}
+	p, _, out := watched(t, &clock, cs...)
+	last := map[string]time.Time{}
+	for range 120 {
+		clock = clock.Add(tick)
+		out.asked = nil
+		tickOnce(t, p)
+		for _, id := range out.asked {
+			if wait := clock.Sub(last[id]); !last[id].IsZero() && (wait < 6*time.Hour || wait > 6*time.Hour+tick) {
+				t.Fatalf("%s was asked about again after %s; the CA said 6h", id, wait)
+			}
+			last[id] = clock
 		}
+	}
+	if len(last) != 40 {
+		t.Errorf("%d of 40 were asked about", len(last))
+	}
+}
+
+// From the moment of its replacement nobody is asked about a certificate (RFC 9773, 4.3), though its watch is still listed.
+func TestNobodyIsAskedAboutWhatIsNoLongerInUse(t *testing.T) {
+	for name, change := range map[string]func(c *inventory.Certificate){
+		"it was replaced": func(c *inventory.Certificate) {
+			next := issued("www", now.Add(day), 90*day)
+			next.InUse.CertID, next.InUse.Serial = "id-2", "s-2"
+			c.InUse = next.InUse
+		},
+		"it was replaced by what has no identifier": func(c *inventory.Certificate) {
+			u := *c.InUse
+			u.CertID, u.Serial = "", "s-2"
+			c.InUse = &u
+		},
+		"it was disabled": func(c *inventory.Certificate) { c.Wanted.Enabled = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := now
+			p, table, out := watched(t, &clock, tenDaysOld("www"))
+			clock = now.Add(day)
+			c := stored(t, table, "www")
+			change(&c)
+			c.Status.Due = now.Add(80 * day) // nothing else has looked at it yet
+			if _, err := table.SaveCertificate(context.Background(), c); err != nil {
+				t.Fatal(err)
+			}
+			if tickOnce(t, p); len(out.asked) != 0 {
+				t.Errorf("asked about %v", out.asked)
+			}
+			clock = clock.Add(day)
+			if tickOnce(t, p); slices.Contains(out.asked, "id-www") {
+				t.Errorf("asked about %v", out.asked)
+			}
+			if w := watchOf(t, table, "www"); w.CertID == "id-www" {
+				t.Errorf("still listed: %+v", w)
+			}
+		})
+	}
+}
+
+// What is due to be asked is spread over the ticks, so that of a fleet of 720 about 30 are asked about in each, without anybody asking out of turn.
+func TestEachTickAsksAboutAPartOfTheFleet(t *testing.T) {
+	clock := now
+	var cs []inventory.Certificate
+	for i := range 720 {
+		cs = append(cs, tenDaysOld(fmt.Sprintf("c%03d", i)))
+	}
+	p, _, out := watched(t, &clock, cs...)
+	retry := func(id string) time.Duration { // Let's Encrypt's: six hours, but for a fifth
+		return time.Duration((4.8 + 2.4*inventory.Fraction(id, clock.String())) * float64(time.Hour))
+	}
+	out.noInfo = func(id string) (plan.Answer, error) {
+		return plan.Answer{Window: out.windows[id], RetryAfter: retry(id)}, nil
+	}
+	for n := range 200 {
+		clock = clock.Add(tick)
+		out.asked = nil
+		if tickOnce(t, p); len(out.asked) < 10 || len(out.asked) > 60 {
+			t.Errorf("tick %d: %d questions", n, len(out.asked))
+		}
+	}
+}
+
+// A revocation that hits a tenth of a fleet of 720 is seen in the tick after it, at whatever moment that is.
+func TestARevocationOfATenthIsSeenWithinATick(t *testing.T) {
+	clock := now
+	var cs []inventory.Certificate
+	for i := range 720 {
+		cs = append(cs, tenDaysOld(fmt.Sprintf("c%03d", i)))
+	}
+	p, _, out := watched(t, &clock, cs...)
+	for range 30 {
+		clock = clock.Add(tick)
+		tickOnce(t, p)
+	}
+	past := &inventory.Window{Start: clock.Add(-time.Hour), End: clock.Add(-30 * time.Minute)}
+	hit := 0
+	for i := range 720 {
+		if name := fmt.Sprintf("c%03d", i); inventory.Fraction("revoked", name) < 0.1 {
+			hit++
+			out.windows["id-"+name] = past
+		}
+	}
+	clock = clock.Add(tick)
+	if s := tickOnce(t, p); s.Moved != hit || s.Asked != 720 {
+		t.Errorf("%d hit; %+v", hit, s)
 	}
 }
 

@@ -13,7 +13,7 @@ const (
 	askAtMost  = 12 * time.Hour // two answers a day is what a CA may count on
 	lowRate    = 5              // requests a second that are kept whatever there is to ask
 	highRate   = 25             // requests a second while there is more, and no CA is overloaded
-	sample     = 30             // certificates that each tick asks about out of turn, so that a mass revocation is seen within a tick
+	sample     = 30             // questions that each issuer has before all others, so that a mass revocation is seen within a tick
 )
 
 // watchOf is what the CA is asked from now on about what c has in use; nil where it can't be asked.
@@ -26,9 +26,28 @@ func watchOf(c inventory.Certificate, now time.Time) *Watch {
 		Certificate: c.Name, CertID: u.CertID, Directory: u.Directory, Issuer: u.Issuer, NotAfter: u.NotAfter, Window: u.Window, Asked: u.IssuedAt,
 	}
 	if c.Wanted.Enabled {
-		w.Next = w.bounded(now.Add(time.Duration(float64(askEvery) * inventory.Fraction("first look", c.Name, u.Serial))))
+		w.Next = w.bounded(now.Add(time.Duration(float64(w.every(now)) * inventory.Fraction("first look", c.Name, u.Serial))))
 	}
 	return w
+}
+
+// about says whether w is about what c has in use, and is to be kept.
+func (w Watch) about(c inventory.Certificate) bool {
+	return c.InUse != nil && c.InUse.CertID == w.CertID && c.Wanted.Enabled
+}
+
+// eachIssuer puts the first few of each issuer before the others, and leaves both as they are: behind the many of one CA, a revocation by
+// another wouldn't be seen.
+func eachIssuer(due []Watch) []Watch {
+	first, rest, count := make([]Watch, 0, len(due)), []Watch(nil), map[string]int{}
+	for _, w := range due {
+		if count[w.Issuer]++; count[w.Issuer] <= sample {
+			first = append(first, w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	return append(first, rest...)
 }
 
 // bounded is a moment for the next question; zero, never, where the certificate has ended by then (RFC 9773, 4.3).
@@ -39,11 +58,16 @@ func (w Watch) bounded(next time.Time) time.Time {
 	return next.UTC().Truncate(time.Second)
 }
 
+// every is how long after a moment the CA is asked where it doesn't say when: an eighth of what is left of a short life, but a minute.
+func (w Watch) every(now time.Time) time.Duration {
+	return max(time.Minute, min(askEvery, w.NotAfter.Sub(now)/8))
+}
+
 // answered is the watch after the CA answered.
 func (w Watch) answered(a Answer, now time.Time) Watch {
 	wait := a.RetryAfter
 	if wait <= 0 {
-		wait = askEvery
+		wait = w.every(now)
 	}
 	w.Asked, w.Failures = now.UTC().Truncate(time.Second), 0
 	if a.Window != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
 )
 
 // overdue are n watches that are due, the longest due first, of which the last some were answered so long ago.
@@ -40,5 +42,47 @@ func TestChoose(t *testing.T) {
 				t.Errorf("%d at %v a second, want %d at %v", len(ask), rate, tc.ask, tc.rate)
 			}
 		})
+	}
+}
+
+// Behind 5,000 of one CA, in an hour in which 1,500 are asked, the first few of another come first.
+func TestTheFirstFewOfEachIssuerAreAskedFirst(t *testing.T) {
+	due := overdue(5000, 0, 0)
+	for i := range due {
+		due[i].Issuer = "CN=R10"
+		if i >= 4900 {
+			due[i].Issuer = "CN=E7"
+		}
+	}
+	ask, _ := choose(eachIssuer(due), noon, 15*time.Minute, 5*time.Minute, false)
+	few := 0
+	for _, w := range ask {
+		if w.Issuer == "CN=E7" {
+			few++
+		}
+	}
+	if len(ask) != 1500 || few != sample {
+		t.Errorf("%d asked, %d of them of the issuer that has few; want %d", len(ask), few, sample)
+	}
+	if ask[0].Certificate != "0" || ask[sample].Certificate != "4900" || ask[2*sample].Certificate != "30" {
+		t.Errorf("in the order %s, %s, %s", ask[0].Certificate, ask[sample].Certificate, ask[2*sample].Certificate)
+	}
+}
+
+// A first question comes within six hours, or an eighth of a short life; so does the next, where the CA doesn't say.
+func TestAShortLifeIsAskedAboutSooner(t *testing.T) {
+	for life, most := range map[time.Duration]time.Duration{time.Hour: 8 * time.Minute, 24 * time.Hour: 3 * time.Hour, 160 * time.Hour: 6 * time.Hour} {
+		c := inventory.Certificate{Name: "www", InUse: &inventory.InUse{CertID: "a.b", NotBefore: noon, NotAfter: noon.Add(life), IssuedAt: noon}}
+		c.Wanted.Enabled = true
+		w := watchOf(c, noon)
+		if w.Next.IsZero() || w.Next.Before(noon) || w.Next.After(noon.Add(most)) {
+			t.Errorf("%s: first asked at %s", life, w.Next)
+		}
+		if next := w.answered(Answer{}, noon).Next; next.IsZero() || next.After(noon.Add(most)) || next.Before(noon.Add(time.Minute)) {
+			t.Errorf("%s: asked again at %s", life, next)
+		}
+		if next := w.answered(Answer{RetryAfter: 10 * time.Minute}, noon).Next; !next.Equal(noon.Add(10 * time.Minute)) {
+			t.Errorf("%s: asked again at %s, where the CA said ten minutes", life, next)
+		}
 	}
 }

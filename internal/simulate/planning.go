@@ -103,6 +103,20 @@ func (r *rota) put(w plan.Watch) {
 	r.hours[h][w.Certificate], r.next[w.Certificate] = w, w.Next
 }
 
+// askedEvery is how often a CA is asked about a certificate, as Let's Encrypt wants it.
+const askedEvery = 6 * time.Hour
+
+// spread is the list as it is after a tick where the CA has been asked all the while, which only looks as if nobody had: each is due within the time
+// that passes between two questions.
+func (r *rota) spread(tick time.Time) {
+	for _, name := range slices.Sorted(maps.Keys(r.next)) {
+		w := r.hours[hourOf(r.next[name])][name]
+		w.Asked = tick.Add(time.Duration((inventory.Fraction("asked", name, w.CertID) - 1) * float64(askedEvery)))
+		w.Next = w.Asked.Add(askedEvery)
+		r.put(w)
+	}
+}
+
 func (r *rota) list(from, to time.Time, limit int) []plan.Watch {
 	var found []plan.Watch
 	for _, h := range slices.Sorted(maps.Keys(r.hours)) {

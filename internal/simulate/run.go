@@ -182,6 +182,9 @@ func (w *world) revoke(at, now time.Time) {
 	}
 	w.hit = len(hit)
 	w.tally.revoked(hit, now)
+	if w.shelf.watches != nil {
+		w.shelf.watches.spread(now.Add(-w.scenario.Tick))
+	}
 }
 
 // informant is whom the planner asks for windows: the CA, from a mass revocation on until nothing that it hit is in use any more. At all other times no

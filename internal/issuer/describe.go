@@ -29,6 +29,7 @@ func (i *Issuer) Describe(ctx context.Context, url string) (Description, error) 
 	}
 	req.Header.Set("User-Agent", i.agent)
 	c := newCall(ctx)
+	c.ca = hostOf(url)
 	if c.answer, c.err = i.wire.fetch(c, req); c.err != nil || c.answer.problem != nil {
 		return Description{}, notDirectory(c, url, (&handle{wire: i.wire}).explain(c, doing, c.err))
 	}

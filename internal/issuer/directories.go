@@ -100,12 +100,13 @@ func (d *directories) get(url string, now time.Time) *answer {
 	return &answer{base: kept.answer.base, status: kept.answer.status, header: maps.Clone(kept.answer.header), body: kept.answer.body}
 }
 
-// put keeps an answer if it is a directory.
-func (d *directories) put(url string, a *answer, now time.Time) {
+// put keeps an answer if it is a directory, and says whether it is.
+func (d *directories) put(url string, a *answer, now time.Time) bool {
 	if a.directoryFault() != "" {
-		return
+		return false
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known[url] = &directory{answer: a, fetched: now}
+	return true
 }

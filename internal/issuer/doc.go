@@ -8,7 +8,7 @@
 //	CA       order.go, find.go, authorization.go, challenge.go, download.go   one method of renew.CA each, over lego's services
 //	signed   ask.go        signs again what may be repeated after an error; a request is never replayed as it was
 //	line     line.go       carries the context of the call under way past lego, and keeps what lego drops of an answer
-//	wire     wire.go       one request in flight in the whole process, paced, waiting while a CA asks for patience
+//	wire     wire.go       to each CA one request in flight, paced, none while it asks for patience (lanes.go)
 //	                       plain.go: what isn't the account's goes down the same wire
 //
 // Who may repeat what: GET and HEAD are repeated by the wire; a POST that changes nothing, or nothing twice, is signed anew with a

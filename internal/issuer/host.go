@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -26,4 +27,29 @@ func secretName(caHost string) string {
 		}
 		return '+'
 	}, caHost)
+}
+
+// hostOf is the host of a directory URL, by which a CA's line goes; empty for what is no URL.
+func hostOf(directory string) string {
+	u, err := url.Parse(directory)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// strays says whether a CA that is reached by a public name sends us to an address inside of our own network. Any other host is the CA's to choose (RFC 8555
+// names none): a signed request holds nothing but what it asks, and is good for that one URL.
+func strays(ca string, to *url.URL) bool {
+	own := (&url.URL{Host: ca}).Hostname()
+	return ca != "" && !strings.EqualFold(own, to.Hostname()) && inside(to.Hostname()) && !inside(own)
+}
+
+// inside says whether a host can only be one of our own network.
+func inside(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified() || ip.IsMulticast()
+	}
+	return !strings.Contains(strings.TrimSuffix(host, "."), ".") || strings.EqualFold(host, "localhost")
 }

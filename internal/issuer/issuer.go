@@ -24,7 +24,7 @@ type Options struct {
 	Accounts AccountStore
 	Email    string            // contact of new accounts; empty for none
 	Version  string            // certpace's, for the User-Agent
-	Rate     float64           // ACME requests a second, to all CAs together; 0 means DefaultRate
+	Rate     float64           // ACME requests a second, to each CA; 0 means DefaultRate
 	Roots    *x509.CertPool    // what the CA's own TLS certificate is checked with; nil means the system's roots
 	Network  http.RoundTripper // instead of HTTPS connections of its own, which use Roots
 	Now      func() time.Time  // nil means time.Now
@@ -32,16 +32,16 @@ type Options struct {
 }
 
 // Issuer opens accounts at CAs. It is made once for a process and is safe for concurrent use: however many jobs share it, one
-// request is in flight.
+// request is in flight to each CA.
 type Issuer struct {
 	accounts AccountStore
 	email    string
 	agent    string
 	wire     *wire
-	opening  chan struct{} // holds a token while an account is opened
 
-	mu   sync.Mutex
-	open map[place]*opened
+	mu      sync.Mutex
+	open    map[place]*opened
+	opening map[string]chan struct{} // by the CA's host; holds a token while an account is opened there
 }
 
 // place is where an account is kept.
@@ -69,9 +69,9 @@ func New(o Options) *Issuer {
 	}
 	return &Issuer{
 		accounts: o.Accounts, email: o.Email, agent: agent(o.Version),
-		opening: make(chan struct{}, 1), open: map[place]*opened{},
+		opening: map[string]chan struct{}{}, open: map[place]*opened{},
 		wire: &wire{
-			network: o.Network, now: o.Now, slot: make(chan struct{}, 1), gap: time.Duration(slack * float64(time.Second) / o.Rate),
+			network: o.Network, now: o.Now, lanes: newLanes(), gap: time.Duration(slack * float64(time.Second) / o.Rate),
 			cool: newCooldowns(o.Seed), directories: &directories{known: map[string]*directory{}},
 		},
 	}
@@ -84,11 +84,15 @@ func agent(version string) string {
 	return "certpace/" + version
 }
 
-// https is a transport for one connection at a time.
+// maxHeader is the most that an answer's header may have, in bytes. Boulder's has some 500.
+const maxHeader = 256 << 10
+
+// https is a transport for one connection at a time to each host.
 func https(roots *x509.CertPool) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	t.MaxIdleConnsPerHost = 1
+	t.MaxResponseHeaderBytes = maxHeader
 	t.IdleConnTimeout = idle
 	t.TLSHandshakeTimeout = 15 * time.Second
 	return t
@@ -117,11 +121,18 @@ func (i *Issuer) forget(p place) {
 	delete(i.open, p)
 }
 
-// exclusively runs f while no other account is being opened.
-func (i *Issuer) exclusively(ctx context.Context, f func() error) error {
+// exclusively runs f while no other account is being opened at the same CA.
+func (i *Issuer) exclusively(ctx context.Context, ca string, f func() error) error {
+	i.mu.Lock()
+	turn := i.opening[ca]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		i.opening[ca] = turn
+	}
+	i.mu.Unlock()
 	select {
-	case i.opening <- struct{}{}:
-		defer func() { <-i.opening }()
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
 		return f()
 	case <-ctx.Done():
 		return ended(ctx)

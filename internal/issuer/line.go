@@ -13,6 +13,7 @@ const patience = 2 * time.Minute
 // call is one call of lego's that is under way: what goes out with it, and what came back.
 type call struct {
 	ctx      context.Context
+	ca       string        // the host of the CA's directory; empty: whosever host a request goes to
 	counted  bool          // a 429 is one of the CA's limits (newOrder, newAccount), elsewhere it is overload
 	patience time.Duration // left for the CA's wishes to be left alone
 	by       time.Time     // nothing goes on after it; zero where only the context bounds the call
@@ -36,11 +37,12 @@ func (c *call) retry() {
 // under way lends the line its context, and the line notes what came back in it. It carries one call at a time.
 type line struct {
 	wire *wire
+	ca   string        // the host of the CA's directory
 	turn chan struct{} // holds a token while a call is under way
 	call *call         // guarded by turn
 }
 
-func newLine(w *wire) *line { return &line{wire: w, turn: make(chan struct{}, 1)} }
+func newLine(w *wire, ca string) *line { return &line{wire: w, ca: ca, turn: make(chan struct{}, 1)} }
 
 // take waits for the line and gives it to a call.
 func (l *line) take(c *call) error {
@@ -49,7 +51,7 @@ func (l *line) take(c *call) error {
 	}
 	select {
 	case l.turn <- struct{}{}:
-		l.call = c
+		c.ca, l.call = l.ca, c
 		return nil
 	case <-c.ctx.Done():
 		return ended(c.ctx)
@@ -82,7 +84,7 @@ func (l *line) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, c.err
 	}
 	if req.Method == http.MethodGet {
-		l.wire.directories.put(req.URL.String(), c.answer, l.wire.now())
+		l.wire.know(req.URL, c.answer)
 	}
 	return c.answer.shown(req), nil
 }

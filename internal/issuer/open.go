@@ -26,7 +26,7 @@ func (i *Issuer) OpenAccount(ctx context.Context, shard, directory string, allow
 		return h, nil
 	}
 	var h *handle
-	err := i.exclusively(ctx, func() (err error) {
+	err := i.exclusively(ctx, hostOf(directory), func() (err error) {
 		if h = i.remembered(p); h != nil {
 			return nil
 		}
@@ -72,7 +72,7 @@ func (i *Issuer) connect(ctx context.Context, p place, a Account) (*handle, erro
 	if err != nil {
 		return nil, renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("opening the account %s at %s: %w", a.URL, a.Directory, err))
 	}
-	l := newLine(i.wire)
+	l := newLine(i.wire, hostOf(p.directory))
 	h := &handle{wire: i.wire, line: l, account: a.URL, forget: func() { i.forget(p) }}
 	c, err := h.once(ctx, "reading the directory "+p.directory, func(*api.Core) (err error) {
 		// A client of its own, since lego wraps the transport of the one it is given.

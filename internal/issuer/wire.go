@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -27,16 +28,15 @@ const fetches = tries
 // sends first would otherwise go down a connection that the CA closed long ago, where a lost answer can't be told from a lost request.
 const idle = 20 * time.Second
 
-// wire is the one way out to any CA: one request in flight, no more than so many a second, none while a host asks for patience.
+// wire is the one way out to the CAs: to each, one request in flight, no more than so many a second, none while it asks for patience.
 type wire struct {
 	network     http.RoundTripper
 	now         func() time.Time
-	slot        chan struct{} // holds a token while a request is in flight
-	gap         time.Duration // between two requests, at least
-	cool        *cooldowns
+	gap         time.Duration // between two requests to a CA, at least
+	lanes       *lanes
+	cool        *cooldowns // by CA
 	directories *directories
-	left        time.Time // when the last request went out; guarded by slot
-	last        time.Time // of the last answer, wall clock; guarded by slot
+	last        atomic.Int64 // when the last answer came, of whichever CA, wall clock, in nanoseconds since 1970
 }
 
 // lost is the error of a request without an answer. It may have reached the CA and may have been carried out.
@@ -63,45 +63,74 @@ func (w *wire) fetch(c *call, req *http.Request) (*answer, error) {
 // send sends a request once, when it may, and reads its answer whole. Errors: *renew.Failure where it wasn't sent at all, or can't
 // ever be; *lost.
 func (w *wire) send(c *call, req *http.Request) (*answer, error) {
-	host := req.URL.Host
-	if err := w.enter(c, host); err != nil {
+	if strays(c.ca, req.URL) {
+		return nil, renew.Fail(renew.Never, reason.CARefused, fmt.Errorf("the CA of %s sends us to the internal address %.300s, which isn't one of its own", c.ca, req.URL.Host))
+	}
+	ca, line, err := w.enter(c, req.URL.Host)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { <-w.slot }()
-	a, err := w.exchange(c, req)
-	w.learn(c, host, a, err)
+	defer func() { <-line.slot }()
+	a, err := w.exchange(c, line, req)
+	w.learn(c, ca, a, err)
 	return a, err
 }
 
-// enter waits for the host, the slot and the pace. After it the slot is held, unless there is an error.
-func (w *wire) enter(c *call, host string) error {
+// of is the CA that a request is for: the call's own, whatever host the CA has it sent to, or the one whose host it is.
+func (w *wire) of(c *call, host string) (ca string, line *lane) {
+	if c.ca != "" {
+		host = c.ca
+	}
+	return w.lanes.of(host)
+}
+
+// enter waits for the CA, its slot and its pace. After it the slot is held, unless there is an error.
+func (w *wire) enter(c *call, host string) (ca string, line *lane, err error) {
 	for {
-		until, cause := w.cool.until(host)
+		ca, line = w.of(c, host)
+		until, cause := w.cool.until(ca)
 		if err := w.hold(c, until, cause); err != nil {
-			return err
+			return "", nil, err
 		}
 		select {
-		case w.slot <- struct{}{}:
+		case line.slot <- struct{}{}:
+		case <-c.ctx.Done():
+			return "", nil, ended(c.ctx)
+		}
+		until, _ = w.cool.until(ca)
+		if now, _ := w.of(c, host); now == ca && !until.After(w.now()) {
+			break
+		}
+		<-line.slot // another job was told to wait meanwhile, or has learnt that it is another CA's
+	}
+	if err = w.drain(c, line); err == nil {
+		err = w.keepPace(c, ca, line)
+	}
+	if err != nil {
+		<-line.slot
+		return "", nil, err
+	}
+	return ca, line, nil
+}
+
+// drain waits for what is still in flight in lines that became this one. Nobody enters them any more.
+func (w *wire) drain(c *call, line *lane) error {
+	for _, was := range w.lanes.before(line) {
+		select {
+		case was.slot <- struct{}{}:
+			<-was.slot
 		case <-c.ctx.Done():
 			return ended(c.ctx)
 		}
-		if until, _ = w.cool.until(host); !until.After(w.now()) {
-			break
-		}
-		<-w.slot // another job was told to wait meanwhile
-	}
-	if err := w.keepPace(c, host); err != nil {
-		<-w.slot
-		return err
 	}
 	return nil
 }
 
 // keepPace waits until the last request has left long enough ago. Requests are spaced, not counted: a CA that bears five a second may well refuse
 // what comes 199 ms after the one before.
-func (w *wire) keepPace(c *call, host string) error {
+func (w *wire) keepPace(c *call, ca string, line *lane) error {
 	now := w.now()
-	wait := w.left.Add(w.cool.stretched(host, w.gap)).Sub(now)
+	wait := line.left.Add(w.cool.stretched(ca, w.gap)).Sub(now)
 	if !c.fits(now.Add(max(wait, 0))) {
 		return renew.Fail(renew.Later, reason.Deadline, errors.New("too little time is left to send the next request to the CA"))
 	}
@@ -123,22 +152,22 @@ func (w *wire) hold(c *call, until time.Time, cause string) error {
 }
 
 // exchange sends a request and reads the answer.
-func (w *wire) exchange(c *call, req *http.Request) (*answer, error) {
+func (w *wire) exchange(c *call, line *lane, req *http.Request) (*answer, error) {
 	w.dropIdle()
 	var connected atomic.Pointer[time.Time] // when the newest connection was had: before that nothing left
-	w.left = w.now()
+	line.left = w.now()
 	ctx, cancel := context.WithTimeout(c.ctx, c.timeout(w.now()))
 	defer cancel()
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { now := w.now(); connected.Store(&now) }})
 	resp, err := w.network.RoundTrip(req.Clone(ctx))
 	if at := connected.Load(); at != nil {
-		w.left = *at
+		line.left = *at
 	}
 	if connected.Load() != nil || err == nil {
 		c.sent = c.sent || req.Method == http.MethodPost
 	}
 	if err == nil {
-		w.last = w.now().Round(0)
+		w.last.Store(w.now().UnixNano())
 		a, err := readAnswer(resp, req.URL)
 		if err != nil {
 			return a, w.noAnswer(c, err)
@@ -158,29 +187,36 @@ func (w *wire) noAnswer(c *call, err error) error {
 	return &lost{err}
 }
 
-// learn notes what an exchange says of the host.
-func (w *wire) learn(c *call, host string, a *answer, err error) {
+// know keeps an answer that is a directory, and whose hosts are the CA's.
+func (w *wire) know(at *url.URL, a *answer) {
+	if w.directories.put(at.String(), a, w.now()) {
+		w.lanes.join(at.Host, a.named())
+	}
+}
+
+// learn notes what an exchange says of the CA.
+func (w *wire) learn(c *call, ca string, a *answer, err error) {
 	var l *lost
 	switch {
 	case errors.As(err, &l):
-		w.cool.failed(host, tidy(l.Error()), w.now(), 0)
+		w.cool.failed(ca, tidy(l.Error()), w.now(), 0)
 	case err != nil:
 		return
 	case a.overloaded(c.counted):
-		w.cool.failed(host, "the CA answered "+a.problem.text, w.now(), a.retryAfter(w.now()))
+		w.cool.failed(ca, "the CA answered "+a.problem.text, w.now(), a.retryAfter(w.now()))
 		if a.busy() {
-			w.cool.tooFast(host)
+			w.cool.tooFast(ca)
 		}
 	default:
-		w.cool.worked(host)
+		w.cool.worked(ca)
 		return
 	}
-	c.again, _ = w.cool.until(host)
+	c.again, _ = w.cool.until(ca)
 }
 
 // dropIdle closes connections that have rested too long. The wall clock counts: the monotonic one may stand still in a frozen function.
 func (w *wire) dropIdle() {
-	if w.now().Round(0).Sub(w.last) < idle {
+	if w.now().Round(0).Sub(time.Unix(0, w.last.Load())) < idle {
 		return
 	}
 	if n, ok := w.network.(interface{ CloseIdleConnections() }); ok {

@@ -20,33 +20,48 @@ func HTTP(network http.RoundTripper) *http.Client {
 	return &http.Client{Transport: network, Timeout: caTimeout}
 }
 
-// Network reaches CAs whose TLS is checked with roots; nil for the system's. However many share it, one request is in flight: the next one is
+// Network reaches CAs whose TLS is checked with roots; nil for the system's. However many share it, one request is in flight to a host: the next one is
 // sent when the answer before it was read to its end, or closed.
 func Network(roots *x509.CertPool) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	t.MaxIdleConnsPerHost = 1
 	t.IdleConnTimeout = idleConnection
-	return &oneAtATime{Transport: t, slot: make(chan struct{}, 1)}
+	t.MaxResponseHeaderBytes = mostHeader
+	return &oneAtATime{Transport: t, slots: map[string]chan struct{}{}}
 }
 
-// oneAtATime is a transport that sends requests one after the other.
+// mostHeader is the most that an answer's header may have, in bytes.
+const mostHeader = 256 << 10
+
+// oneAtATime is a transport that sends the requests to each host one after the other: a CA that is slow holds up no other.
 type oneAtATime struct {
 	*http.Transport
-	slot chan struct{} // holds a token while a request is in flight
+	mu    sync.Mutex
+	slots map[string]chan struct{} // by host; holds a token while a request is in flight
+}
+
+func (o *oneAtATime) slot(host string) chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.slots[host] == nil {
+		o.slots[host] = make(chan struct{}, 1)
+	}
+	return o.slots[host]
 }
 
 // RoundTrip implements http.RoundTripper.
 func (o *oneAtATime) RoundTrip(req *http.Request) (*http.Response, error) {
+	slot := o.slot(req.URL.Host)
 	select {
-	case o.slot <- struct{}{}:
+	case slot <- struct{}{}:
 	case <-req.Context().Done():
 		if req.Body != nil {
 			_ = req.Body.Close() // as a transport must, whatever it answers
 		}
 		return nil, req.Context().Err()
 	}
-	release := sync.OnceFunc(func() { <-o.slot })
+	release := sync.OnceFunc(func() { <-slot })
 	resp, err := o.Transport.RoundTrip(req)
 	if err != nil {
 		release()

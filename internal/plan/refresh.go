@@ -20,8 +20,8 @@ type refresh struct {
 	changed map[string]Watch // by certificate: to be written
 	windows map[string]Watch // those of them whose window moved
 	asked   int
-	stopped bool // a CA is overloaded
-	dry     bool // nothing will be written
+	stopped map[string]bool // by directory: the CA is overloaded
+	dry     bool            // nothing will be written
 }
 
 // refresh asks what is due to be asked and, where a window of that moved into the past, everything of an issuer. Retry-After is the least
@@ -31,7 +31,7 @@ func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration
 	if err != nil {
 		p.Log.Error("reading the planner's notes; going on without any", "cause", err.Error())
 	}
-	r := &refresh{Planner: p, now: now, tick: tick, notes: notes, changed: map[string]Watch{}, windows: map[string]Watch{}}
+	r := &refresh{Planner: p, now: now, tick: tick, notes: notes, changed: map[string]Watch{}, windows: map[string]Watch{}, stopped: map[string]bool{}}
 	r.notes.Raised = maps.Clone(notes.Raised)
 	if p.RenewalInfo == nil {
 		return r, nil
@@ -83,7 +83,7 @@ func (r *refresh) raised(ctx context.Context) error {
 		left, rate = int(r.AskFor.Seconds()*lowRate)-r.asked, lowRate
 	}
 	r.ask(open[:max(0, min(left, len(open)))], rate)
-	if len(open) == 0 || len(open) <= left && !r.stopped && len(ws) < r.most() {
+	if len(open) == 0 || len(open) <= left && len(r.stopped) == 0 && len(ws) < r.most() {
 		clear(r.notes.Raised)
 	}
 	return nil
@@ -94,16 +94,28 @@ func (r *refresh) has(w Watch) bool {
 	return asked
 }
 
-// ask asks at a rate, a few at a time, until the time is over or a CA is overloaded.
+// ask asks at a rate, each CA a few questions at a time, until the time is over or that CA is overloaded. One that is slow holds up no other.
 func (r *refresh) ask(ws []Watch, rate float64) {
 	r.RenewalInfo.Rate(rate)
+	byCA := map[string][]Watch{}
+	for _, w := range ws {
+		byCA[w.Directory] = append(byCA[w.Directory], w)
+	}
 	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, ws := range byCA {
+		all.Go(func() { r.askCA(ws, &mu) })
+	}
+	all.Wait()
+}
+
+func (r *refresh) askCA(ws []Watch, mu *sync.Mutex) {
 	var all sync.WaitGroup
 	lane := make(chan struct{}, max(1, r.AskAtOnce))
 	for _, w := range ws {
 		lane <- struct{}{}
 		mu.Lock()
-		over := r.stopped || r.ctx.Err() != nil || r.has(w)
+		over := r.stopped[w.Directory] || r.ctx.Err() != nil || r.has(w)
 		mu.Unlock()
 		if over {
 			<-lane
@@ -111,7 +123,7 @@ func (r *refresh) ask(ws []Watch, rate float64) {
 		}
 		all.Go(func() {
 			defer func() { <-lane }()
-			if !r.stillInUse(w, &mu) {
+			if !r.stillInUse(w, mu) {
 				return
 			}
 			a, err := r.RenewalInfo.Ask(r.ctx, w.Directory, w.CertID)
@@ -154,7 +166,7 @@ func (r *refresh) note(w Watch, a Answer, err error) {
 		r.Log.Warn("asking for renewal information", "certificate", w.Certificate, "cause", err.Error())
 		r.changed[w.Certificate] = w.failed(a, r.now)
 		if a.Overloaded {
-			r.stopped, r.notes.Calm = true, r.now.Add(askEvery)
+			r.stopped[w.Directory], r.notes.Calm = true, r.now.Add(askEvery)
 		}
 		return
 	}

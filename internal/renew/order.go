@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -18,8 +19,7 @@ func (r *run) order(ca CA) (Order, error) {
 	if err := r.preflight(ca); err != nil {
 		return Order{}, err
 	}
-	r.ordering.Lock()
-	defer r.ordering.Unlock()
+	defer r.line()()
 	if err := r.offTheHour(); err != nil {
 		return Order{}, err
 	}
@@ -35,6 +35,17 @@ func (r *run) order(ca CA) (Order, error) {
 		r.iss.Hold = order.Expires
 	}
 	return order, r.progress()
+}
+
+// line waits until no other order is being made at the CA, whose budgets it would race for; what it returns lets the next one go ahead.
+func (r *run) line() (leave func()) {
+	ca, err := r.CAHost(r.directory())
+	if err != nil {
+		ca = r.directory()
+	}
+	turn, _ := r.ordering.LoadOrStore(ca, &sync.Mutex{})
+	turn.(*sync.Mutex).Lock()
+	return turn.(*sync.Mutex).Unlock
 }
 
 // mostSearches is how often in one invocation an order is made again that isn't in the account's list: each is paid for.

@@ -68,7 +68,7 @@ type Settings struct {
 type Worker struct {
 	Ports
 	Settings
-	ordering sync.Mutex // one order is paid for and made at a time, so that the jobs of a batch don't race for the same budgets
+	ordering sync.Map // *sync.Mutex by CA: one order is paid for and made there at a time, so that the jobs of a batch don't race for the same budgets
 }
 
 // Delivery is a job as the queue delivered it.

@@ -22,6 +22,7 @@ type BesideOptions struct {
 	Rate       float64       // ACME requests a second; 0 is certpace's default
 	Timeout    time.Duration // of one invocation of the worker
 	OrderReuse bool          // as in Options
+	Sharing    *Cloud        // a deployment whose prefix, and whose door of the CA, this one has too: by somebody's mistake; nil for none
 }
 
 // Beside is another deployment in the same cloud, with all that is one's own: table, queues, bus, secrets, ACME account, worker, access key and
@@ -34,8 +35,13 @@ func (c *Cloud) Beside(ctx context.Context, name string, o BesideOptions) (*Clou
 	b.ACMERate, b.OrderReuse, b.WorkerTimeout, b.Visibility = o.Rate, o.OrderReuse, o.Timeout, 6*o.Timeout
 	b.Plan, b.Renew = nil, nil
 	b.transcript, b.closers = &transcript{}, nil
+	door := b.openDoor
+	if s := o.Sharing; s != nil {
+		b.SecretPrefix, b.CA, b.Directory = s.SecretPrefix, s.CA, s.Directory
+		door = func(context.Context) error { return nil }
+	}
 	return &b, b.begin(ctx, []step{
-		{"opening a door of the CA", b.openDoor},
+		{"opening a door of the CA", door},
 		{"creating a bus", b.createBus},
 		{"creating table, queues and rule", b.createResources},
 		{"starting the worker", func(ctx context.Context) (err error) {

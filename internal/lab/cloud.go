@@ -27,11 +27,8 @@ import (
 	"github.com/certpace/certpace/internal/lab/nameserver"
 )
 
-// home is the name of the lab's own deployment, and with what its secrets' names begin.
-const (
-	home       = "certpace-lab"
-	homePrefix = "certpace/"
-)
+// home is the name of the lab's own deployment; what its secrets' names begin with follows it, as in Terraform.
+const home = "certpace"
 
 // Options describe a lab. Binaries is required; the zero value of everything else has a default.
 type Options struct {
@@ -97,7 +94,7 @@ type Cloud struct {
 
 // Start builds the cloud and both functions, cold. It outlives ctx, which only bounds the start; Close ends it.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
-	c := &Cloud{Options: o.withDefaults(), TableName: home, SecretPrefix: homePrefix, name: home, bus: "default", transcript: &transcript{also: o.Log}}
+	c := &Cloud{Options: o.withDefaults(), TableName: home, SecretPrefix: home + "/", name: home, bus: "default", transcript: &transcript{also: o.Log}}
 	return c, c.begin(ctx, []step{
 		{"starting the AWS emulator", c.startAWS},
 		{"starting the name server", c.startDNS},

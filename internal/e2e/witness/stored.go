@@ -187,6 +187,7 @@ func (w *World) faults(s Stored) (faults []string) {
 	must(s.Stages[Current] == s.VersionID && s.Stages[pending] == "", "labels are %v", s.Stages)
 	for name, want := range map[string]string{
 		"serial": s.Serial, "not_after": s.NotAfter.Format(time.RFC3339), "key_type": s.KeyType, "ari_cert_id": s.ARICertID, "schema_version": "1",
+		"certpace:deployment": w.TableName,
 	} {
 		must(s.Tags[name] == want, "tag %s is %q, want %q", name, s.Tags[name], want)
 	}

@@ -30,13 +30,18 @@ func (n *network) direct(ctx context.Context, server, name string, qtype uint16)
 // It asks about the name's parents only (doc.go says why).
 func (n *network) authorities(ctx context.Context, name string) []string {
 	above := parent(name)
+	if n.open {
+		if servers := n.publicly(ctx, above); len(servers) > 0 {
+			return servers
+		}
+	}
 	if servers, ok := n.memory.recall(above); ok {
 		return servers
 	}
 	apex := n.apex(ctx, above)
 	servers, ok := n.memory.recall(apex)
 	if !ok && apex != "." {
-		servers = n.reachable(ctx, apex, n.servers(ctx, apex))
+		servers = n.reachable(ctx, apex, n.servers(ctx, apex), n.memory)
 	}
 	if ctx.Err() == nil {
 		n.memory.keep(apex, servers)
@@ -103,7 +108,7 @@ func (n *network) address(ctx context.Context, host string) []string {
 }
 
 // reachable leaves out the servers that don't answer.
-func (n *network) reachable(ctx context.Context, apex string, servers []string) []string {
+func (n *network) reachable(ctx context.Context, apex string, servers []string, m *memory) []string {
 	var live []string
 	for _, s := range servers {
 		if _, err := n.ask(ctx, s, apex, mdns.TypeSOA, false); err == nil {
@@ -111,7 +116,7 @@ func (n *network) reachable(ctx context.Context, apex string, servers []string) 
 		}
 	}
 	if len(servers) > 0 && ctx.Err() == nil {
-		n.memory.tell(len(live) > 0)
+		m.tell(len(live) > 0)
 	}
 	return live
 }

@@ -76,8 +76,10 @@ type caaSet struct {
 // relevant finds the records that count for a name: its own, else those of the nearest parent that has any (RFC 8659, 3). CNAMEs are followed by
 // who answers; the parents of a target don't count.
 func (n *network) relevant(ctx context.Context, name string) (caaSet, error) {
+	hidden := n.hidden(ctx, name)
+	public, _ := n.public.zone(name)
 	for _, at := range suffixes(name) {
-		set, err := n.caaOf(ctx, at)
+		set, err := n.caaOf(ctx, at, hidden && within(at, public.apex))
 		if err != nil || len(set.records) > 0 {
 			return set, err
 		}
@@ -85,27 +87,44 @@ func (n *network) relevant(ctx context.Context, name string) (caaSet, error) {
 	return caaSet{}, nil
 }
 
-func (n *network) caaOf(ctx context.Context, name string) (caaSet, error) {
+// caaOf asks the resolvers, or the public zone's own servers where the resolvers show another zone.
+func (n *network) caaOf(ctx context.Context, name string, hidden bool) (caaSet, error) {
 	if set, ok := n.caa.recall(name, n.now()); ok {
 		return set, nil
 	}
-	answer, err := n.resolve(ctx, name, mdns.TypeCAA)
+	set, err := n.caaAt(ctx, name, name, hidden)
 	if err != nil {
 		return caaSet{}, err
 	}
-	set := readCAA(name, answer.Msg)
 	n.caa.keep(name, set, n.now())
 	return set, nil
+}
+
+// caaAt reads the records of a name, which is asked for at the end of its CNAMEs. A resolver follows them by itself.
+func (n *network) caaAt(ctx context.Context, name, at string, hidden bool) (caaSet, error) {
+	ask := n.resolve
+	if hidden {
+		ask = n.opened().within
+	}
+	for range longestChain {
+		answer, err := ask(ctx, at, mdns.TypeCAA)
+		if err != nil {
+			return caaSet{}, err
+		}
+		set := readCAA(name, answer.Msg)
+		next := cname(answer.Msg, at)
+		if len(set.records) > 0 || !hidden || next == "" {
+			return set, nil
+		}
+		at = next
+	}
+	return caaSet{name: name, owner: name}, nil
 }
 
 // afresh asks the servers of the zone that the records stand in; where none answers, what is known stays.
 func (n *network) afresh(ctx context.Context, old caaSet) caaSet {
 	n.caa.forget(old.name)
-	apex := n.apex(ctx, old.owner)
-	if apex == "." {
-		return old
-	}
-	for _, server := range n.servers(ctx, apex) {
+	for _, server := range n.serversOf(ctx, old.owner) {
 		if answer, err := n.direct(ctx, server, old.owner, mdns.TypeCAA); err == nil {
 			fresh := readCAA(old.owner, answer.Msg)
 			fresh.name = old.name
@@ -113,6 +132,17 @@ func (n *network) afresh(ctx context.Context, old caaSet) caaSet {
 		}
 	}
 	return old
+}
+
+// serversOf are those of the zone that a name lies in: the public one's, else those that the resolvers show.
+func (n *network) serversOf(ctx context.Context, name string) []string {
+	if servers := n.publicly(ctx, name); len(servers) > 0 {
+		return servers
+	}
+	if apex := n.apex(ctx, name); apex != "." {
+		return n.servers(ctx, apex)
+	}
+	return nil
 }
 
 func readCAA(name string, m *mdns.Msg) caaSet {

@@ -16,6 +16,9 @@
 // Route 53) and for every type. Resolvers are asked for what is there for sure: start of authority, name servers, addresses. A worker
 // that may reach nothing but a caching resolver sees a new name's first value late, and tries again later.
 //
+// Beside a private zone of the same name, as a VPC's resolver shows it, the public zone's servers are found from the top-level domain
+// downwards (public.go), unless resolvers were configured.
+//
 // CAA records (RFC 8659) are asked of the resolvers, which is enough to permit; before they forbid, the servers of the zone that they stand in
 // are asked, so that a mended record is seen at once. No answer forbids nothing.
 package dns

@@ -24,8 +24,11 @@ type network struct {
 	resolvers []string // host:port
 	port      string   // of authoritative servers
 	now       func() time.Time
-	memory    memory
-	caa       caaMemory
+	memory    *memory // of the zones that the resolvers show
+	public    *memory // of those that the public delegates to
+	system    bool    // the resolvers are the system's: nobody chose what they show
+	open      bool    // what the public zone's own servers show counts (public.go)
+	caa       *caaMemory
 }
 
 // reply is what one server answered: NOERROR or NXDOMAIN.
@@ -35,10 +38,11 @@ type reply struct {
 }
 
 func newNetwork(resolvers []string, now func() time.Time) *network {
-	if len(resolvers) == 0 {
+	system := len(resolvers) == 0
+	if system {
 		resolvers = systemResolvers("/etc/resolv.conf")
 	}
-	n := &network{port: "53", now: now, memory: memory{now: now}}
+	n := &network{system: system, port: "53", now: now, memory: &memory{now: now}, public: &memory{now: now}, caa: &caaMemory{}}
 	for _, r := range resolvers {
 		if _, _, err := net.SplitHostPort(r); err != nil {
 			r = net.JoinHostPort(strings.Trim(r, "[]"), "53")
@@ -160,8 +164,16 @@ type memory struct {
 }
 
 type remembered struct {
-	servers []string
-	until   time.Time
+	cut
+	until time.Time
+}
+
+// cut is a zone as it is delegated to.
+type cut struct {
+	apex    string   // empty where it isn't known
+	hosts   []string // names of its servers
+	servers []string // their addresses
+	checked bool     // they have answered
 }
 
 func (m *memory) recall(name string) (servers []string, ok bool) {
@@ -175,9 +187,19 @@ func (m *memory) recall(name string) (servers []string, ok bool) {
 	return r.servers, ok && now.Before(r.until)
 }
 
-func (m *memory) keep(name string, servers []string) {
+// zone is what is remembered of a name, whether it can be reached or not.
+func (m *memory) zone(name string) (c cut, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.servers[name]
+	return r.cut, ok && m.now().Before(r.until)
+}
+
+func (m *memory) keep(name string, servers []string) { m.note(name, cut{servers: servers}) }
+
+func (m *memory) note(name string, c cut) {
 	d := 10 * time.Minute
-	if len(servers) == 0 {
+	if len(c.servers) == 0 {
 		d = time.Minute
 	}
 	m.mu.Lock()
@@ -185,7 +207,7 @@ func (m *memory) keep(name string, servers []string) {
 	if m.servers == nil {
 		m.servers = map[string]remembered{}
 	}
-	m.servers[name] = remembered{servers, m.now().Add(d)}
+	m.servers[name] = remembered{c, m.now().Add(d)}
 }
 
 // tell notes whether a zone's servers could be reached. Where none ever could, it is taken that a firewall lets nothing but the resolvers

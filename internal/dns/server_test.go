@@ -33,6 +33,12 @@ func serve(t *testing.T, answer func(q mdns.Question, m *mdns.Msg)) *nameServer 
 // serveRaw is serve for whole messages: the request, and the reply to fill in.
 func serveRaw(t *testing.T, answer func(r, m *mdns.Msg)) (addr string) {
 	t.Helper()
+	return serveAt(t, "127.0.0.1:0", answer)
+}
+
+// serveAt is serveRaw at an address of the loopback network.
+func serveAt(t *testing.T, addr string, answer func(r, m *mdns.Msg)) string {
+	t.Helper()
 	handler := mdns.HandlerFunc(func(w mdns.ResponseWriter, r *mdns.Msg) {
 		m := new(mdns.Msg).SetReply(r)
 		answer(r, m)
@@ -41,7 +47,7 @@ func serveRaw(t *testing.T, answer func(r, m *mdns.Msg)) (addr string) {
 		}
 		_ = w.WriteMsg(m)
 	})
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

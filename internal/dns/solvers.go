@@ -76,7 +76,7 @@ func (s *Solvers) Locate(ctx context.Context, d inventory.DNS, challenges []rene
 	if err := s.known(provider); err != nil {
 		return nil, err
 	}
-	records, wildcards, err := s.follow(ctx, challenges)
+	records, wildcards, err := s.follow(ctx, s.view(provider), challenges)
 	if err != nil {
 		return nil, err
 	}
@@ -87,6 +87,15 @@ func (s *Solvers) Locate(ctx context.Context, d inventory.DNS, challenges []rene
 		return records, missed(s.route53.locate(ctx, d, records), records, wildcards)
 	}
 	return records, inReach(provider, records, wildcards)
+}
+
+// view is the network as it counts for a provider. Route 53's challenges are in public zones always, so
+// what public servers show counts. Another provider may write into a zone that only a CA of one's own sees.
+func (s *Solvers) view(provider string) *network {
+	if provider == Route53 {
+		return s.net.opened()
+	}
+	return s.net
 }
 
 // missed adds to a missing zone that a wildcard wasn't followed: somebody may have meant it as a delegation.
@@ -122,13 +131,13 @@ func (s *Solvers) known(provider string) error {
 }
 
 // follow makes the records of challenges, each at the end of its chain of CNAMEs, and says where wildcards would lead on from there.
-func (s *Solvers) follow(ctx context.Context, challenges []renew.Challenge) (records []renew.Record, wildcards []string, err error) {
+func (s *Solvers) follow(ctx context.Context, view *network, challenges []renew.Challenge) (records []renew.Record, wildcards []string, err error) {
 	records, wildcards = make([]renew.Record, len(challenges)), make([]string, len(challenges))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(atOnce)
 	for i, c := range challenges {
 		g.Go(func() error {
-			at, err := s.net.canonical(ctx, challengeName(c.Domain))
+			at, err := view.canonical(ctx, challengeName(c.Domain))
 			records[i], wildcards[i] = renew.Record{Challenge: c, FQDN: at.name}, at.wildcard
 			return err
 		})

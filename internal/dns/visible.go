@@ -60,7 +60,7 @@ func (s *Solvers) look(ctx context.Context, names map[string][]renew.Record) map
 	g.SetLimit(atOnce)
 	for name, records := range names {
 		g.Go(func() error {
-			if err := s.net.shows(ctx, name, records); err != nil {
+			if err := s.view(records[0].Provider).shows(ctx, name, records); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				faults[name] = err
@@ -81,17 +81,23 @@ func (n *network) shows(ctx context.Context, name string, records []renew.Record
 	for _, a := range answers {
 		seen := texts(a.Msg)
 		if i := slices.IndexFunc(records, func(r renew.Record) bool { return !slices.Contains(seen, r.Value) }); i >= 0 {
-			return fmt.Errorf("%s (%s) has no %q at %s, it shows %s%s", name, mdns.RcodeToString[a.Rcode], records[i].Value, a.server, list(seen), hint(records[i]))
+			return fmt.Errorf("%s (%s) has no %q at %s, it shows %s%s", name, mdns.RcodeToString[a.Rcode], records[i].Value, a.server, list(seen), n.hint(records[i], a.server))
 		}
 	}
 	return nil
 }
 
-func hint(r renew.Record) string {
+// hint says what may be behind a value of Route 53's that its servers have, and that nobody sees.
+func (n *network) hint(r renew.Record, server string) string {
 	if r.ZoneID == "" {
 		return ""
 	}
-	return fmt.Sprintf("; is hosted zone %s the one that the domain is delegated to?", r.ZoneID)
+	say := fmt.Sprintf("; is hosted zone %s the one that the domain is delegated to?", r.ZoneID)
+	if slices.Contains(n.resolvers, server) {
+		say += " This is what a resolver shows, since the zone's own servers can't be reached; where that is a private zone of the same name, " +
+			"set CERTPACE_DNS_RESOLVERS to resolvers that show the public one, such as 1.1.1.1:53"
+	}
+	return say
 }
 
 // list words values for a person, at most five.

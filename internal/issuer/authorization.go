@@ -37,7 +37,7 @@ func (h *handle) Authorizations(ctx context.Context, o renew.Order) ([]renew.Aut
 
 func (h *handle) authorization(ctx context.Context, url string) (renew.Authorization, error) {
 	var a renew.Authorization
-	_, err := h.ask(ctx, "reading an authorization", func(core *api.Core) error {
+	c, err := h.ask(ctx, "reading an authorization", func(core *api.Core) error {
 		got, err := core.Authorizations.Get(url)
 		if err != nil {
 			return err
@@ -45,6 +45,9 @@ func (h *handle) authorization(ctx context.Context, url string) (renew.Authoriza
 		a, err = readAuthorization(grown(got, h.wire.now()), core.GetKeyAuthorization)
 		return err
 	})
+	if err == nil {
+		a.RetryAfter = c.answer.retryAfter(h.wire.now())
+	}
 	return a, err
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,8 +22,8 @@ const sliceSize = 100
 // Gather reads everything that a plan depends on, asks no CA, and writes nothing.
 func (p *Planner) Gather(ctx context.Context, tick time.Duration) (Input, error) {
 	notes, err := p.Table.Notes(ctx, p.Shard)
-	if err != nil {
-		return Input{}, fmt.Errorf("reading the planner's notes: %w", err)
+	if err = p.passOver("reading the planner's notes", err); err != nil {
+		return Input{}, err
 	}
 	return p.gather(ctx, &refresh{Planner: p, now: p.Now(), tick: tick, notes: notes, dry: true})
 }
@@ -31,7 +32,7 @@ func (p *Planner) Gather(ctx context.Context, tick time.Duration) (Input, error)
 func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	now := p.Now()
 	in := Input{
-		Now: now, Tick: max(r.tick/3, r.now.Add(r.tick).Sub(now)), Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Registered: p.remembered(),
+		Now: now, Tick: max(r.tick/3, r.now.Add(r.tick).Sub(now)), Shard: p.Shard, Share: p.Share, CAs: map[string]CA{}, Faults: map[string]error{}, Registered: p.remembered(),
 		Parked: r.notes.Parked, Awaited: r.notes.Awaited,
 		Sets: map[string]map[string]time.Time{},
 	}
@@ -57,12 +58,24 @@ func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	return in, nil
 }
 
+// passOver logs an error that says that entries can't be understood: what else there is goes on. Every other one is returned.
+func (p *Planner) passOver(doing string, err error) error {
+	if errors.Is(err, ErrUnreadable) {
+		p.Log.Error(doing+"; going on without", "cause", err.Error())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
 // pace is what the worker was measured to carry, else what it is taken to, and how far it is behind.
 func (p *Planner) pace(ctx context.Context) (Pace, error) {
 	pace := p.Pace
 	measured, err := p.Table.WorkerPace(ctx, p.Shard)
-	if err != nil {
-		return Pace{}, fmt.Errorf("reading the worker's pace: %w", err)
+	if err = p.passOver("reading the worker's pace", err); err != nil {
+		return Pace{}, err
 	}
 	if measured > 0 {
 		pace.PerIssuance = measured
@@ -83,8 +96,8 @@ func (in *Input) ahead() time.Duration { return in.Tick/10 + in.Pace.PerIssuance
 // certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due.
 func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time, ahead time.Duration) ([]inventory.Certificate, error) {
 	due, err := p.Table.DueCertificates(ctx, p.Shard, by.Add(ahead), MostDue)
-	if err != nil {
-		return nil, fmt.Errorf("listing what is due: %w", err)
+	if err = p.passOver("listing what is due", err); err != nil {
+		return nil, err
 	}
 	due = slices.DeleteFunc(due, func(c inventory.Certificate) bool {
 		return c.Status.Due.After(by) && c.Status.Reason != reason.WorkerFull
@@ -137,21 +150,43 @@ func astray(c inventory.Certificate) bool { return c.Wanted.Enabled && c.Status.
 func (p *Planner) addCAs(ctx context.Context, in *Input) error {
 	for i := range in.Certificates {
 		for _, directory := range in.Certificates[i].Wanted.Directories() {
-			if _, known := in.CAs[directory]; known {
+			if _, known := in.CAs[directory]; known || in.Faults[directory] != nil {
 				continue
 			}
-			host, err := p.CAHost(directory)
-			if err != nil {
+			ca, err := p.ca(ctx, directory)
+			var own *faultError
+			switch {
+			case errors.As(err, &own):
+				in.Faults[directory] = err
+			case err != nil:
 				return err
+			default:
+				in.CAs[directory] = ca
 			}
-			limits, err := p.Table.Limits(ctx, directory)
-			if err != nil {
-				return fmt.Errorf("reading the limits of %s: %w", host, err)
-			}
-			in.CAs[directory] = CA{Host: host, Limits: limits}
 		}
 	}
 	return nil
+}
+
+// faultError is what is wrong with one entry, or with those of one CA: no other's trouble.
+type faultError struct{ error }
+
+func (f *faultError) Unwrap() error { return f.error }
+
+// ca looks up one CA. Errors: *faultError where it makes no sense.
+func (p *Planner) ca(ctx context.Context, directory string) (CA, error) {
+	host, err := p.CAHost(directory)
+	if err != nil {
+		return CA{}, &faultError{err}
+	}
+	limits, err := p.Table.Limits(ctx, directory)
+	switch {
+	case errors.Is(err, ErrUnreadable):
+		return CA{}, &faultError{fmt.Errorf("reading the limits of %s: %w", host, err)}
+	case err != nil:
+		return CA{}, fmt.Errorf("reading the limits of %s: %w", host, err)
+	}
+	return CA{Host: host, Limits: limits}, nil
 }
 
 // addSets looks up when the sets were last issued of which the certificates themselves can't tell: those of first and changed ones, of those that

@@ -23,6 +23,8 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 		return Outcome{Certificate: c, Reason: reason.InProgress, Until: s.Due, Fallback: s.Fallback}
 	case c.Owes(d.end):
 		return Outcome{Certificate: c, Why: inventory.NeedFollowup}
+	case d.nonsense(c) != nil:
+		return Outcome{Certificate: c, Reason: reason.Invalid, Until: d.Now.Add(lookAtFaults), Fault: d.nonsense(c)}
 	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end.Add(d.ahead())):
 		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
 	case c.NextAttempt().After(d.end) && !d.turns(c):
@@ -38,6 +40,17 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 		return Outcome{Certificate: c, Reason: reason.NotDue, Until: earliest}
 	}
 	return Outcome{Certificate: c, Why: purpose(need)}
+}
+
+// lookAtFaults is how often what can't be ordered as it is is looked at again. Who applies another fleet file makes it due at once.
+const lookAtFaults = time.Hour
+
+// nonsense says why what is wanted can't be ordered by anybody.
+func (d *decider) nonsense(c *inventory.Certificate) error {
+	if err := c.Wanted.Fault(); err != nil {
+		return err
+	}
+	return d.Faults[c.Wanted.Directory]
 }
 
 // disabled gives up the place of a certificate that is no longer to be renewed.

@@ -26,6 +26,7 @@ type Input struct {
 	Shard        string
 	Certificates []inventory.Certificate
 	CAs          map[string]CA                   // by directory URL
+	Faults       map[string]error                // by directory, why its CA isn't in CAs: what wants it is invalid
 	Registered   func(names []string) []string   // registered domains of names, each once, as the CA forms them
 	Have         map[budget.Key]budget.Bucket    // absent: full
 	Corrupt      map[budget.Key]error            // buckets that can't be understood: what needs them is deferred, never sent on a guess

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -9,6 +10,9 @@ import (
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/job"
 )
+
+// ErrUnreadable is in the error of entries of the table that can't be understood. Match with errors.Is: whatever is asked for beside them goes on.
+var ErrUnreadable = errors.New("it can't be understood")
 
 // Fleet is the inventory as the planner needs it.
 type Fleet interface {

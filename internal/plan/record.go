@@ -93,6 +93,8 @@ func (o *Outcome) Shown() reason.Reason {
 
 func (o *Outcome) message() string {
 	switch {
+	case o.Reason == reason.Invalid:
+		return o.Fault.Error()
 	case o.Fault != nil:
 		return "the budget's entry can't be understood: " + o.Fault.Error()
 	case o.Reason == reason.Budget:

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -55,8 +54,8 @@ func (r *refresh) calm() bool { return r.notes.Calm.After(r.now) }
 
 func (r *refresh) due(ctx context.Context) error {
 	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(time.Second), r.most())
-	if err != nil {
-		return fmt.Errorf("listing the windows that are due: %w", err)
+	if err = r.passOver("listing the windows that are due", err); err != nil {
+		return err
 	}
 	r.ask(choose(eachIssuer(ws), r.now, r.tick, r.AskFor, r.calm()))
 	return nil
@@ -69,8 +68,8 @@ func (r *refresh) raised(ctx context.Context) error {
 		return nil
 	}
 	ws, err := r.Table.Watches(ctx, r.Shard, time.Time{}, r.now.Add(longestAsk), r.most())
-	if err != nil {
-		return fmt.Errorf("listing the windows of a whole issuer: %w", err)
+	if err = r.passOver("listing the windows of a whole issuer", err); err != nil {
+		return err
 	}
 	var open []Watch
 	for _, w := range ws {

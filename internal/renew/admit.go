@@ -28,7 +28,7 @@ func Admit(c inventory.Certificate, j Job, now time.Time) Admission {
 	if !c.Wanted.Enabled {
 		return Admission{Reason: reason.Disabled, Message: "the certificate is disabled; enable it in the fleet file and apply it"}
 	}
-	if next := c.NextAttempt(); c.Status.Failures > 0 && next.After(now) && !askedSince(c, j) {
+	if next := c.NextAttempt(); next.After(now) && (c.Status.Failures > 0 || c.AtWork()) && !askedSince(c, j) {
 		return Admission{Until: next, Reason: reason.Backoff, Message: fmt.Sprintf("%s (failed %d times; next attempt at %s)", c.Status.Message, c.Status.Failures, stamp(next))}
 	}
 	if j.Reason.OnDemand() {
@@ -106,6 +106,9 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 // is no longer asked, that is finished or given up first; finished says that nothing else is left to do.
 func (r *run) claim(ctx context.Context) (finished bool, err error) {
 	want := r.cert.Ordered()
+	if err := want.Fault(); err != nil && r.cert.Wanted.Enabled {
+		return false, Fail(Never, reason.Configuration, err)
+	}
 	host, err := r.CAHost(want.Directory)
 	if err != nil {
 		return false, Fail(Never, reason.Configuration, err)

@@ -76,17 +76,40 @@ func (c *carrier) step(order Order) (Order, error) {
 	return order, nil
 }
 
-// wait lets the CA work: as long as it asked for, else a little longer each time.
+// wait lets the CA work: as long as it asked for, else a little longer each time. What it asks for beyond this invocation is waited for in the table.
 func (c *carrier) wait(o Order) error {
-	d := c.look
-	if o.RetryAfter > 0 {
-		d = o.RetryAfter
+	asked := o.RetryAfter
+	if asked <= 0 {
+		asked, c.told = c.told, 0
+	}
+	d := asked
+	if d <= 0 {
+		d = c.look
 	}
 	c.look = min(c.look*3/2, lastLook)
-	if deadline, ok := c.work.Deadline(); ok && c.Now().Add(d).After(deadline) {
-		return LaterAt(c.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
+	deadline, ok := c.work.Deadline()
+	switch {
+	case !ok || !c.Now().Add(d).After(deadline):
+		return c.Sleep(c.work, d)
+	case asked > 0:
+		return c.working(o, asked)
 	}
-	return c.Sleep(c.work, d)
+	return LaterAt(c.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
+}
+
+// working is an order that isn't looked at again before the CA said: a day later at most, and not after the order has expired. One that has
+// is as good as none (RFC 8555, 7.1.3).
+func (c *carrier) working(o Order, asked time.Duration) error {
+	now := c.Now()
+	if !o.Expires.IsZero() && !o.Expires.After(now) {
+		return fmt.Errorf("following the order: it expired at %s, and the CA shows it as %s: %w", stamp(o.Expires), o.Status, errLapsed)
+	}
+	at := c.cert.AttemptBy(now.Add(asked), now)
+	if !o.Expires.IsZero() {
+		at = earlier(at, o.Expires)
+	}
+	return &Failure{Kind: Later, Reason: reason.CAUnavailable, At: at, Working: true, Err: fmt.Errorf(
+		"the CA works on the order, and asked to be asked again in %s; it is, at %s", asked.Round(time.Second), stamp(at))}
 }
 
 // prove puts every value that is asked for into the DNS, waits once, and tells the CA to look. What was accepted or proved before is left
@@ -103,6 +126,8 @@ func (r *run) prove(ca CA, order Order) error {
 			return refused(reason.CARefused, "proving %s: the CA offers no dns-01 challenge for it", a.Name)
 		case a.Status == Pending && !a.Accepted:
 			open = append(open, a.Challenge)
+		case a.Status == Pending:
+			r.told = max(r.told, a.RetryAfter)
 		case a.Status != Pending && a.Status != Valid:
 			return nil // the order is, or will be, invalid: the next look says so
 		}

@@ -53,6 +53,8 @@ type Failure struct {
 	Reason reason.Reason
 	At     time.Time // for Later: not before; zero leaves it to the backoff
 	Err    error
+
+	Working bool // nothing failed: the CA works on it, and asked to be left alone until At
 }
 
 func (f *Failure) Error() string { return f.Err.Error() }

@@ -80,7 +80,7 @@ func (r *run) postponed(f inventory.Followup, err error) inventory.Followup {
 	}
 	f.Failures++
 	f.Reason, f.Message = failed.Reason, brief(fmt.Sprintf("%s: %s", what(f), failed.Error()))
-	f.Next = f.Next.Add(inventory.Backoff(f.Failures))
+	f.Next = f.Next.Add(max(inventory.Backoff(f.Failures), patience(err)))
 	switch {
 	case failed.Kind == Never:
 		f.Next = r.Now().UTC().Add(askAPerson)

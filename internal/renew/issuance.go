@@ -129,4 +129,6 @@ type Authorization struct {
 	Challenge Challenge // the dns-01 challenge; zero where the CA offers none
 	Accepted  bool      // the challenge was accepted before and is being validated
 	Problem   string    // the CA's own words, where it failed
+
+	RetryAfter time.Duration // how long the CA asked to wait before the next look; 0 where it didn't say
 }

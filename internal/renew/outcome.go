@@ -70,7 +70,7 @@ func (o *outcome) waits(r reason.Reason, until time.Time) {
 func (o outcome) boundBy(c inventory.Certificate, now time.Time) outcome {
 	s := &o.status
 	if !o.named && o.failed {
-		s.NextAttempt = soonest(s.NextAttempt, now.Add(c.Backoff(math.MaxInt)))
+		s.NextAttempt = earlier(s.NextAttempt, now.Add(c.Backoff(math.MaxInt)))
 	}
 	c.Status.Reason = s.Reason
 	s.Due = c.AttemptBy(s.NextAttempt, now)
@@ -80,17 +80,10 @@ func (o outcome) boundBy(c inventory.Certificate, now time.Time) outcome {
 	return o
 }
 
-func soonest(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
 func (o *outcome) denied(d *Denied, now time.Time) {
 	o.failed, o.named = true, d.RetryAfter > 0
 	o.status.Failures++
-	o.waits(reason.RateLimited, now.Add(max(d.RetryAfter+time.Second, time.Minute)))
+	o.waits(reason.RateLimited, now.Add(max(d.RetryAfter+time.Second, inventory.Backoff(o.status.Failures))))
 	if d.Paused {
 		o.waits(reason.AccountPaused, now.Add(askAPerson))
 		o.status.Unpause = d.Detail
@@ -98,9 +91,14 @@ func (o *outcome) denied(d *Denied, now time.Time) {
 }
 
 func (o *outcome) judgeFailure(f *Failure, now time.Time) {
+	if f.Working {
+		o.keepAll = true
+		o.waits(f.Reason, f.At)
+		return
+	}
 	if f.Reason == reason.Deadline || f.Reason == reason.Interrupted {
 		if o.keepAll = true; o.received < patient {
-			o.waits(f.Reason, now)
+			o.waits(f.Reason, later(now, f.At))
 			return
 		}
 		o.stays(f.Reason, now)
@@ -129,9 +127,12 @@ func (o *outcome) stays(r reason.Reason, now time.Time) {
 // asFailure gives every error its kind and reason.
 func asFailure(err error) *Failure {
 	var f *Failure
+	var denied *Denied
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.As(err, &denied):
+		return denied.failure(err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return Fail(Later, reason.Deadline, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrLost), errors.Is(err, ErrConflict):
@@ -141,6 +142,37 @@ func asFailure(err error) *Failure {
 	default:
 		return Fail(Later, reason.StorageFailed, err)
 	}
+}
+
+// patience is how long a 429 asks to wait, 0 where err is none.
+func patience(err error) time.Duration {
+	var d *Denied
+	if !errors.As(err, &d) {
+		return 0
+	}
+	return d.RetryAfter
+}
+
+// failure is a 429 of what isn't an order: a follow-up, or an account.
+func (d *Denied) failure(err error) *Failure {
+	if d.Paused {
+		return Fail(Never, reason.AccountPaused, err)
+	}
+	return Fail(Later, reason.RateLimited, err)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // result answers the message: near enough, the queue brings it back; else the table does.

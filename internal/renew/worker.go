@@ -202,6 +202,7 @@ type carried struct {
 	searched  bool           // the CA was asked for the account's orders, for one whose answer was lost
 	listed    bool           // and it showed them
 	finalized crypto.Signer  // the key with which this invocation finalized the order
+	told      time.Duration  // how long authorizations that the CA looks at asked to be left alone
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it. Whatever fails is in the table when it ends.

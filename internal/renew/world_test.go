@@ -1,6 +1,7 @@
 package renew_test
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -420,6 +421,11 @@ type ca struct {
 	replaced   map[string]bool
 	swap       crypto.PublicKey // for which it signs instead; nil for what is asked for
 	revoked    []string         // serial and CRL reason
+	worksUntil time.Time        // until then it works on what was finalized
+	asks       time.Duration    // and asks to be left alone for so long
+	validates  time.Time        // until then it looks at challenges
+	authAsks   time.Duration    // and its authorizations ask for so long
+	life       time.Duration    // of an order; 0 for a week
 
 	shown func([]renew.Authorization) []renew.Authorization // how it lies about authorizations; nil for not at all
 	order func(*renew.Order)                                // and about orders
@@ -481,7 +487,7 @@ func (c *ca) NewOrder(_ context.Context, o renew.NewOrder) (got renew.Order, err
 		c.replaced[o.Replaces] = true
 		next := &order{Order: renew.Order{
 			URL: fmt.Sprintf("https://%s/order/%d", c.host, len(c.orders)), Status: renew.Pending, Names: o.Names, Replaces: o.Replaces,
-			Expires: c.clock().Add(7 * 24 * time.Hour), Authorizations: o.Names, FinalizeURL: "f",
+			Expires: c.clock().Add(cmp.Or(c.life, 7*24*time.Hour)), Authorizations: o.Names, FinalizeURL: "f",
 		}, accepted: map[string]bool{}}
 		c.orders = append(c.orders, next)
 		got = next.Order
@@ -526,14 +532,17 @@ func (c *ca) Order(_ context.Context, url string) (got renew.Order, err error) {
 		switch {
 		case o.failed != "":
 			o.Status = renew.Invalid
-		case o.Status == renew.Pending && len(o.accepted) == len(o.Names):
+		case o.Status == renew.Pending && len(o.accepted) == len(o.Names) && !c.clock().Before(c.validates):
 			o.Status = renew.Ready
-		case o.Status == renew.Processing:
+		case o.Status == renew.Processing && !c.clock().Before(c.worksUntil):
 			o.Status = renew.Valid
 		}
 		got = o.Order
 		if c.order != nil {
 			c.order(&got)
+		}
+		if o.Status == renew.Processing {
+			got.RetryAfter = c.asks
 		}
 		return nil
 	})
@@ -555,6 +564,8 @@ func (c *ca) Authorizations(_ context.Context, have renew.Order) (as []renew.Aut
 			switch {
 			case n == o.failed:
 				a.Status, a.Problem = renew.Invalid, "no TXT record found"
+			case o.accepted[n] && c.clock().Before(c.validates):
+				a.Accepted, a.RetryAfter = true, c.authAsks
 			case o.accepted[n]:
 				a.Status = renew.Valid
 			}

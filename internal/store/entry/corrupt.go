@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -21,6 +22,9 @@ func (c *Corrupt) Error() string {
 
 // Unwrap gives the cause.
 func (c *Corrupt) Unwrap() error { return c.Err }
+
+// Is makes it an error that the planner passes over.
+func (c *Corrupt) Is(target error) bool { return target == plan.ErrUnreadable }
 
 // Unreadable is the failure of an entry that can't be understood: a person must mend it, or upgrade this program.
 func Unreadable(item string, err error) error {

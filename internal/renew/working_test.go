@@ -1,0 +1,152 @@
+package renew_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
+)
+
+// busy is a world whose CA works on what is finalized for so long, and asks each time to be left alone for so long.
+func busy(t *testing.T, w *world, works, asks time.Duration) *world {
+	t.Helper()
+	w.ca.worksUntil, w.ca.asks = w.now.Add(works), asks
+	return w
+}
+
+func TestAnOrderThatTheCAWorksOnForLongWaitsInTheTable(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	busy(t, w, 30*time.Hour, 24*time.Hour)
+	looks := 0
+	for n := range 4 {
+		r := w.deliver(fmt.Sprint("owner", n), scheduled("www"))[0]
+		if r.Issued {
+			break
+		}
+		s := w.certificate(t, "www").Status
+		if !r.Done || r.Failed || s.Reason != reason.CAUnavailable || s.Failures != 0 || s.NextAttempt.Sub(w.now) != 24*time.Hour || !s.Due.Equal(s.NextAttempt) || s.Issuance == "" {
+			t.Fatalf("%+v, %+v", r, s)
+		}
+		if len(w.keys) != 1 || len(w.events) != 0 || s.Message == "" {
+			t.Errorf("%d keys, events %+v, %q", len(w.keys), w.events, s.Message)
+		}
+		before := len(w.calls)
+		if r := w.deliver("twice", scheduled("www"))[0]; !r.Done || r.Reason != reason.Backoff {
+			t.Errorf("a second delivery: %+v", r)
+		}
+		for _, call := range w.calls[before:] {
+			if call == "Order" {
+				t.Error("the CA was asked before its time")
+			}
+		}
+		looks++
+		w.pass(24 * time.Hour)
+	}
+	if c := w.certificate(t, "www"); c.InUse == nil || looks != 2 || len(w.ca.orders) != 1 || w.ca.finalized != 1 {
+		t.Errorf("%d looks, %d orders: %+v", looks, len(w.ca.orders), c.Status)
+	}
+	w.clean(t, "www")
+}
+
+func TestALongWaitIsBoundedByWhatEnds(t *testing.T) {
+	t.Run("the order", func(t *testing.T) {
+		w := newWorld(t)
+		w.want(t, "www", "a.example")
+		busy(t, w, 300*time.Hour, 24*time.Hour)
+		w.ca.life = 5 * time.Hour
+		w.deliver("one", scheduled("www"))
+		if s := w.certificate(t, "www").Status; s.NextAttempt.Sub(w.now) > 5*time.Hour {
+			t.Errorf("%+v", s)
+		}
+		w.pass(5 * time.Hour)
+		defer w.during("NewOrder", func() { w.ca.worksUntil = time.Time{} })()
+		w.deliver("two", scheduled("www"))
+		if c := w.certificate(t, "www"); c.InUse == nil || len(w.ca.orders) != 2 {
+			t.Errorf("what expired is replaced by another one: %d orders, %+v", len(w.ca.orders), c.Status)
+		}
+	})
+	t.Run("the last part of the life of what is in use", func(t *testing.T) {
+		w := issued(t, "a.example")
+		c := w.certificate(t, "www")
+		w.pass(c.LastPart().Sub(w.now) - 3*time.Hour)
+		busy(t, w, 300*time.Hour, 24*time.Hour)
+		w.deliver("two", manual("www", w.now, false))
+		if s := w.certificate(t, "www").Status; !s.NextAttempt.Equal(c.LastPart()) || s.Reason != reason.CAUnavailable {
+			t.Errorf("%+v, want %s", s, c.LastPart())
+		}
+		w.pass(c.InUse.NotAfter.Sub(w.now) - 4*time.Hour)
+		w.ca.worksUntil = w.now.Add(300 * time.Hour)
+		w.deliver("three", manual("www", w.now, false))
+		if s := w.certificate(t, "www").Status; (s.NextAttempt.Sub(w.now) - 2*time.Hour).Abs() > time.Minute {
+			t.Errorf("%+v: within it, half of what is left", s)
+		}
+	})
+	t.Run("a CA that asks to be left alone", func(t *testing.T) {
+		w := issued(t, "a.example")
+		c := w.certificate(t, "www")
+		w.pass(c.LastPart().Sub(w.now) - 3*time.Hour)
+		w.broken["NewOrder"] = renew.LaterAt(w.now.Add(100*365*24*time.Hour), reason.CAUnavailable, errors.New("503"))
+		w.deliver("two", manual("www", w.now, false))
+		if s := w.certificate(t, "www").Status; !s.NextAttempt.Equal(c.LastPart()) {
+			t.Errorf("%+v, want %s", s, c.LastPart())
+		}
+	})
+}
+
+func TestAnAuthorizationThatAsksForPatienceGetsIt(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.ca.validates, w.ca.authAsks = w.now.Add(10*time.Hour), 12*time.Hour
+	w.deliver("one", scheduled("www")) // tells the CA to look, and waits until its end
+	w.pass(time.Minute)
+	r := w.deliver("two", scheduled("www"))[0]
+	if s := w.certificate(t, "www").Status; !r.Done || s.Reason != reason.CAUnavailable || s.NextAttempt.Sub(w.now) != 12*time.Hour || s.Failures != 0 {
+		t.Errorf("%+v, %+v", r, s)
+	}
+	w.pass(12 * time.Hour)
+	w.untilIssued(t, "www")
+	w.clean(t, "www")
+	if len(w.ca.orders) != 1 {
+		t.Errorf("%d orders", len(w.ca.orders))
+	}
+}
+
+func TestA429WithoutATimeIsTriedLessAndLess(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.broken["NewOrder"] = &renew.Denied{Detail: "Rate limit for '/ACME/newOrder' reached"}
+	for n, wait := range []time.Duration{time.Minute, 10 * time.Minute, 100 * time.Minute, 24 * time.Hour, 24 * time.Hour} {
+		w.deliver(fmt.Sprint("owner", n), scheduled("www"))
+		s := w.certificate(t, "www").Status
+		if got := s.NextAttempt.Sub(w.now); s.Reason != reason.RateLimited || s.Failures != n+1 || got != wait {
+			t.Fatalf("after %d: in %s, %+v", n+1, got, s)
+		}
+		w.pass(wait)
+	}
+}
+
+func TestA429IsBelievedForADay(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.broken["NewOrder"] = &renew.Denied{RetryAfter: 100 * 365 * 24 * time.Hour}
+	w.deliver("one", scheduled("www"))
+	if s := w.certificate(t, "www").Status; s.NextAttempt.Sub(w.now) > 24*time.Hour+time.Second {
+		t.Errorf("in %s", s.NextAttempt.Sub(w.now))
+	}
+}
+
+func TestADenialOfAFollowupIsSaidToBeOne(t *testing.T) {
+	w := issued(t, "a.example")
+	w.revoke(t, "www", inventory.Superseded)
+	w.broken["Revoke"] = &renew.Denied{RetryAfter: 3 * time.Hour}
+	w.deliver("two", manual("www", w.now, false))
+	c := w.certificate(t, "www")
+	if len(c.Followups) != 1 || c.Followups[0].Reason != reason.RateLimited || c.Followups[0].Next.Sub(w.now) < 3*time.Hour {
+		t.Errorf("%+v", c.Followups)
+	}
+}

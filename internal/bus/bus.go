@@ -38,7 +38,8 @@ type Client interface {
 
 // Bus implements renew.Bus and plan.Bus. It is safe for concurrent use.
 type Bus struct {
-	Sleep func(ctx context.Context, d time.Duration) error
+	Sleep   func(ctx context.Context, d time.Duration) error
+	Refused func(n int) // told how many events aren't known to be on the bus; nil: nobody is
 
 	client     Client
 	name       string
@@ -58,11 +59,20 @@ var (
 // Publish puts events on the bus, ten at a time. Its error names the events that were refused after bounded repetition; where a whole call
 // failed, it names the first event of that call and counts the others that aren't known to be on the bus. Those after it aren't offered.
 func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
+	n, err := b.publish(ctx, events)
+	if n > 0 && b.Refused != nil {
+		b.Refused(n)
+	}
+	return err
+}
+
+// publish returns how many events aren't known to be on the bus.
+func (b *Bus) publish(ctx context.Context, events []event.Event) (lost int, err error) {
 	entries := make([]types.PutEventsRequestEntry, 0, len(events))
 	for _, e := range events {
 		entry, err := b.entry(e)
 		if err != nil {
-			return err
+			return len(events), err
 		}
 		entries = append(entries, entry)
 	}
@@ -72,13 +82,14 @@ func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 		offered += len(batch)
 		no, left, err := b.put(ctx, batch)
 		if refused = append(refused, no...); err != nil {
-			return b.fail(ctx, left, len(refused)+len(entries)-offered, err)
+			lost = len(left) + len(refused) + len(entries) - offered
+			return lost, b.fail(ctx, left, len(refused)+len(entries)-offered, err)
 		}
 	}
 	if len(refused) == 0 {
-		return nil
+		return 0, nil
 	}
-	return renew.Fail(renew.Later, reason.StorageFailed,
+	return len(refused), renew.Fail(renew.Later, reason.StorageFailed,
 		fmt.Errorf("publishing events: %d of %d were refused: %s", len(refused), len(events), strings.Join(refused, "; ")))
 }
 

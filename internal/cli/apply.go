@@ -185,9 +185,15 @@ const fewEntries = 200
 func (a *applyCmd) known(r *run, fleet fleetStore, entries []fleetfile.Entry) (map[string]inventory.Certificate, error) {
 	known := make(map[string]inventory.Certificate, len(entries))
 	if a.Prune || len(entries) > fewEntries {
-		for c, err := range fleet.EachCertificate(r) {
+		for c, err := range readable(r, fleet) {
 			if err != nil {
-				return nil, fmt.Errorf("reading the fleet: %w", err)
+				return nil, err
+			}
+			if c.Rev == 0 { // it can't be written, nor switched off
+				if named(entries, c.Name) {
+					return nil, fmt.Errorf("reading %s: %s", c.Name, c.Status.Message)
+				}
+				continue
 			}
 			known[c.Name] = c
 		}
@@ -204,6 +210,10 @@ func (a *applyCmd) known(r *run, fleet fleetStore, entries []fleetfile.Entry) (m
 		}
 	}
 	return known, nil
+}
+
+func named(entries []fleetfile.Entry, name string) bool {
+	return slices.ContainsFunc(entries, func(e fleetfile.Entry) bool { return e.Name == name })
 }
 
 func save(r *run, fleet fleetStore, result []applied) error {

@@ -61,9 +61,9 @@ func (p *reportCmd) Run(r *run) error {
 		return err
 	}
 	f := newReport(r.now(), p.Weeks)
-	for c, err := range op.Store.EachCertificate(r) {
+	for c, err := range readable(r, op.Store) {
 		if err != nil {
-			return fmt.Errorf("reading the fleet: %w", err)
+			return err
 		}
 		f.add(c)
 	}

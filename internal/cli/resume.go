@@ -63,9 +63,9 @@ func (c *resumeBudgetsCmd) all(r *run, op *operator.Operator) (keys []budget.Key
 			keys = append(keys, b.Key)
 		}
 	}
-	for cert, err := range op.Store.EachCertificate(r) {
+	for cert, err := range readable(r, op.Store) {
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading the fleet: %w", err)
+			return nil, nil, err
 		}
 		if waits(cert, r.now()) {
 			waiting = append(waiting, cert)

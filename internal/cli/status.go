@@ -200,6 +200,9 @@ func (s *statusCmd) read(r *run, fleet fleetStore) ([]inventory.Certificate, err
 	if len(s.Names) > 0 {
 		for _, n := range s.Names {
 			c, err := fleet.Certificate(r, n)
+			if broken, is := illegible(err); is {
+				c, err = broken, nil
+			}
 			if err != nil {
 				return nil, fmt.Errorf("reading %s: %w", n, err)
 			}
@@ -207,9 +210,9 @@ func (s *statusCmd) read(r *run, fleet fleetStore) ([]inventory.Certificate, err
 		}
 		return sortedByName(all), nil
 	}
-	for c, err := range fleet.EachCertificate(r) {
+	for c, err := range readable(r, fleet) {
 		if err != nil {
-			return nil, fmt.Errorf("reading the fleet: %w", err)
+			return nil, err
 		}
 		all[c.Name] = c
 	}

@@ -29,6 +29,9 @@ const (
 	TicksCompleted     Name = "TicksCompleted"     // planner runs that went through
 	Endangered         Name = "Endangered"         // certificates that were looked at and may end before their successor is there
 	WindowsMoved       Name = "WindowsMoved"       // suggested windows that a CA has moved
+	FollowupsFailed    Name = "FollowupsFailed"    // what is owed beside an order and failed; dimension Kind: revoke, acm-import, secret
+	EventsRefused      Name = "EventsRefused"      // events that the bus didn't take, or that aren't known to be on it
+	ItemsUnreadable    Name = "ItemsUnreadable"    // items of the table that couldn't be understood, and were passed over
 )
 
 // Dimension tells one count from another of the same name. Its values must come from a closed list: CloudWatch charges for each.
@@ -38,6 +41,9 @@ type Dimension struct {
 
 // Reason is the dimension of a closed reason.
 func Reason[S ~string](r S) Dimension { return Dimension{"Reason", string(r)} }
+
+// Kind is the dimension of a closed list of kinds.
+func Kind[S ~string](k S) Dimension { return Dimension{"Kind", string(k)} }
 
 // Emitter writes metrics. It is safe for concurrent use.
 type Emitter struct {

@@ -42,7 +42,7 @@ func (s *Store) Hours(ctx context.Context, shard string, from time.Time) (map[pl
 		}
 		loads, err := loadsOf(it)
 		if err != nil {
-			s.Log.Error("reading the calendar", "cause", err.Error())
+			s.leftOut("reading the calendar", err)
 			continue
 		}
 		for h, l := range loads {

@@ -40,7 +40,7 @@ func earliest[T any](ctx context.Context, s *Store, w span, limit int, of func(i
 		}
 		v, err := of(it)
 		if err != nil {
-			s.Log.Error("listing what is due", "cause", err.Error())
+			s.leftOut("listing what is due", err)
 			unread = err
 		} else if _, belongs := at(v); belongs {
 			found = append(found, v)
@@ -84,7 +84,7 @@ func (s *Store) Slice(ctx context.Context, shard, cursor string, limit int) (cs 
 	for _, it := range out.Items {
 		c, err := certificateOf(it)
 		if err != nil {
-			s.Log.Error("reading a slice of the table", "cause", err.Error())
+			s.leftOut("reading a slice of the table", err)
 			continue
 		}
 		cs = append(cs, c)

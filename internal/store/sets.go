@@ -25,7 +25,7 @@ func (s *Store) SetsIssued(ctx context.Context, ca string, hashes []string) (map
 	for _, it := range items {
 		var r entry.SetRecord
 		if err := read(it, &r); err != nil {
-			s.Log.Error("reading when sets of names were issued", "cause", err.Error())
+			s.leftOut("reading when sets of names were issued", err)
 			continue
 		}
 		issued[r.Hash] = r.Issued.UTC()

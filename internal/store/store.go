@@ -44,6 +44,8 @@ type Store struct {
 	Now func() time.Time // asked only where stored buckets are rescaled
 	Log *slog.Logger     // hears of certificates that a listing had to leave out
 
+	Unread func() // is told of each entry that was left out because it can't be understood; nil: nobody is
+
 	client Client
 	table  string
 	shard  string
@@ -52,4 +54,12 @@ type Store struct {
 // New makes the store of a shard on an existing table (see Schema).
 func New(client Client, table, shard string) *Store {
 	return &Store{Now: time.Now, Log: slog.Default(), client: client, table: table, shard: shard}
+}
+
+// leftOut says that an entry can't be understood, and is passed over.
+func (s *Store) leftOut(doing string, err error) {
+	s.Log.Error(doing, "cause", err.Error())
+	if s.Unread != nil {
+		s.Unread()
+	}
 }

@@ -43,12 +43,20 @@ const (
 
 // New wires a planner. Its RenewalInfo is nil: whoever wants windows asked for sets it.
 func New(cfg app.Config, cloud aws.Config, log *slog.Logger) *plan.Planner {
+	return wire(cfg, cloud, log, func(metric.Name, int) {})
+}
+
+// wire is New, with somewhere to count what its parts couldn't do.
+func wire(cfg app.Config, cloud aws.Config, log *slog.Logger, count func(metric.Name, int)) *plan.Planner {
+	tell := bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment())
+	tell.Refused = func(n int) { count(metric.EventsRefused, n) }
 	fleet := store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard)
 	fleet.Log = log
+	fleet.Unread = func() { count(metric.ItemsUnreadable, 1) }
 	jobs := queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL)
 	jobs.Log = log
 	p := &plan.Planner{
-		Table: fleet, Queue: jobs, Bus: bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment()),
+		Table: fleet, Queue: jobs, Bus: tell,
 		Shard: app.Shard, Now: time.Now, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
 		Share: share, Pace: pace, AskFor: askFor, AskAtOnce: askAtOnce, Log: log,
 	}
@@ -84,13 +92,13 @@ func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(c
 	if err != nil {
 		return nil, err
 	}
-	planner := New(cfg, cloud, app.Log(logs))
+	metrics := metric.New(out, time.Now, cfg.Deployment(), app.Shard)
+	planner := wire(cfg, cloud, app.Log(logs), func(name metric.Name, n int) { metrics.Count(name, n) })
 	roots, err := cfg.Roots()
 	if err != nil {
 		return nil, err
 	}
 	planner.RenewalInfo = ari.New(ari.Options{HTTP: app.HTTP(app.Network(roots)), Version: app.Version})
-	metrics := metric.New(out, time.Now, cfg.Deployment(), app.Shard)
 	return func(ctx context.Context, input json.RawMessage) (plan.Summary, error) {
 		tick, err := ParseTick(input)
 		if err != nil {

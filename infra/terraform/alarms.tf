@@ -104,3 +104,36 @@ resource "aws_cloudwatch_metric_alarm" "account_paused" {
     }
   }
 }
+
+# What goes wrong beside the issuances, none of which stops one: each is met again once a day at least while it lasts, so an alarm ends a day after the
+# last time.
+resource "aws_cloudwatch_metric_alarm" "beside" {
+  for_each = {
+    followups-failed = {
+      metric = "FollowupsFailed"
+      says   = "What is owed beside certpace's issuances failed: an import into ACM, tags or copies of a secret, or a revocation. Who reads from there has the certificate of before, until it ends. certpace status says which."
+    }
+    events-refused = {
+      metric = "EventsRefused"
+      says   = "EventBridge did not take events of certpace's: whoever counts on them hears nothing. Look at the bus, its policy, and the functions' logs."
+    }
+    items-unreadable = {
+      metric = "ItemsUnreadable"
+      says   = "Items of certpace's table can't be understood, and are passed over: a certificate among them is not renewed. certpace doctor names them."
+    }
+  }
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.says
+  namespace           = "certpace"
+  metric_name         = each.value.metric
+  dimensions          = { Deployment = var.name, Shard = "0" }
+  statistic           = "Sum"
+  period              = 86400
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}

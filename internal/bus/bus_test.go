@@ -260,3 +260,39 @@ func wantFailure(t *testing.T, err error, k renew.Kind, r reason.Reason, words .
 		}
 	}
 }
+
+func TestWhatIsNotKnownToBeOnTheBusIsCounted(t *testing.T) {
+	for name, row := range map[string]struct {
+		fake *fake
+		want int
+	}{
+		"all taken":            {&fake{}, 0},
+		"one refused for good": {&fake{code: only("c1", "AccessDeniedException")}, 1},
+		"one refused for ever": {&fake{code: only("c1", "ThrottlingException")}, 1},
+		"one taken at the second": {&fake{code: func(c string, offer int) string {
+			return map[bool]string{true: "ThrottlingException"}[c == "c1" && offer == 0]
+		}}, 0},
+		"a call that fails":        {&fake{err: errors.New("no route")}, 12},
+		"an answer that says none": {&fake{short: true}, 12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			row.fake.t = t
+			b, got := open(row.fake), 0
+			b.Refused = func(n int) { got += n }
+			_ = b.Publish(context.Background(), events(12)...)
+			if got != row.want {
+				t.Errorf("counted %d, want %d", got, row.want)
+			}
+		})
+	}
+}
+
+// only answers a code to every offer of one certificate's event.
+func only(certificate, code string) func(string, int) string {
+	return func(c string, _ int) string {
+		if c == certificate {
+			return code
+		}
+		return ""
+	}
+}

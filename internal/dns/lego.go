@@ -21,6 +21,8 @@ const presentAgain = 30 * time.Second
 
 // lego proves names by lego's providers, which write one value at a time and know no contexts.
 type lego struct {
+	may func() error // asked before each write; nil: always
+
 	mu        sync.Mutex
 	providers map[string]*provider
 }
@@ -29,11 +31,12 @@ type lego struct {
 type provider struct {
 	challenge.Provider
 	turn chan struct{} // holds one token while it works: not all are safe for concurrent use
+	may  func() error
 }
 
-func newLego(resolvers []string) *lego {
+func newLego(resolvers []string, may func() error) *lego {
 	setResolvers(resolvers)
-	return &lego{providers: map[string]*provider{}}
+	return &lego{may: may, providers: map[string]*provider{}}
 }
 
 var resolversOnce sync.Once
@@ -57,7 +60,7 @@ func (l *lego) provider(code string) (*provider, error) {
 	if err != nil {
 		return nil, renew.Fail(renew.Never, reason.Configuration, fmt.Errorf("setting up the DNS provider %q: %w", code, err))
 	}
-	p := &provider{made, make(chan struct{}, 1)}
+	p := &provider{made, make(chan struct{}, 1), l.may}
 	l.providers[code] = p
 	return p, nil
 }
@@ -75,7 +78,7 @@ func (p *provider) do(ctx context.Context, r renew.Record, method func() error) 
 		defer func() { <-p.turn }()
 		theAliases.enter(delegated(r))
 		defer theAliases.leave()
-		done <- method()
+		done <- p.safely(method)
 	}()
 	select {
 	case err := <-done:
@@ -83,6 +86,22 @@ func (p *provider) do(ctx context.Context, r renew.Record, method func() error) 
 	case <-ctx.Done():
 		return ended(ctx.Err())
 	}
+}
+
+// safely runs a method, if anything may be written still. Its panic, with whatever in it, is an error: this is a goroutine of its own, which would take
+// the process along.
+func (p *provider) safely(method func() error) (err error) {
+	if p.may != nil {
+		if err := p.may(); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the provider's code panicked (%T)", r)
+		}
+	}()
+	return method()
 }
 
 func (p *provider) present(ctx context.Context, r renew.Record) error {

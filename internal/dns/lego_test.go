@@ -311,7 +311,7 @@ func (h hanging) CleanUp(_, _, _ string) error { <-h.until; return errors.New("l
 
 func TestAProviderThatHangsEndsWithTheContext(t *testing.T) {
 	h := hanging{make(chan struct{})}
-	p := &provider{h, make(chan struct{}, 1)}
+	p := &provider{h, make(chan struct{}, 1), nil}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(10*time.Millisecond, cancel)
 	failed(t, p.present(ctx, renew.Record{}), renew.Later, reason.Interrupted)

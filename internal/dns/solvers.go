@@ -36,6 +36,8 @@ type Options struct {
 	Now         func() time.Time
 	Sleep       func(ctx context.Context, d time.Duration) error
 	Log         *slog.Logger // default: silent
+
+	May func() error // why nothing may be written any more by a lego provider; nil for no reason. Route 53's client has its own.
 }
 
 // Solvers proves names by whatever provider each certificate has. It is safe for concurrent use; what several issuances write into
@@ -66,7 +68,7 @@ func New(o Options) *Solvers {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := clock{Now: o.Now, Sleep: o.Sleep}
-	return &Solvers{options: o, clock: c, net: newNetwork(o.Resolvers, o.Now), route53: newRoute53(o, c), lego: newLego(o.Resolvers)}
+	return &Solvers{options: o, clock: c, net: newNetwork(o.Resolvers, o.Now), route53: newRoute53(o, c), lego: newLego(o.Resolvers, o.May)}
 }
 
 // Locate says where each value belongs. Errors: zone-not-found (Never), permission-denied (Never), configuration (Never; also a loop of

@@ -87,6 +87,9 @@ func agent(version string) string {
 // maxHeader is the most that an answer's header may have, in bytes. Boulder's has some 500.
 const maxHeader = 256 << 10
 
+// Network is the way to CAs that an Issuer makes for itself, for somebody to wrap it.
+func Network(roots *x509.CertPool) http.RoundTripper { return https(roots) }
+
 // https is a transport for one connection at a time to each host.
 func https(roots *x509.CertPool) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()

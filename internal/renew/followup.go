@@ -36,6 +36,7 @@ func (r *run) attend(ctx context.Context, res Result) Result {
 		}
 		if err != nil {
 			res.Failed, res.Reason = true, asFailure(err).Reason
+			res.FollowupsFailed = append(res.FollowupsFailed, f.Kind)
 		}
 	}
 	return res
@@ -98,11 +99,13 @@ func (r *run) postponed(f inventory.Followup, err error) inventory.Followup {
 
 // deliver brings what was just made current to everywhere else that it is wanted, and returns what is still owed of that.
 func (r *run) deliver() (owed []inventory.Followup) {
+	r.undelivered = nil
 	for _, f := range r.cert.Deliveries() {
 		if err := r.follow(f); err != nil {
-			owed = append(owed, r.postponed(f, err))
+			f = r.postponed(f, err)
+			owed = append(owed, f)
 			if !cutShort(err) {
-				r.undelivered = asFailure(err).Reason
+				r.undelivered = append(r.undelivered, f)
 			}
 		}
 	}
@@ -144,17 +147,17 @@ func what(f inventory.Followup) string {
 	return string(f.Kind)
 }
 
-// deliverBy hands over what consumers read now: what this invocation made current, whose lease keeps everybody else away, or what the vault has.
+// deliverBy hands over what consumers read now, read just before: what this invocation made current may have been replaced, where it was held up.
 func (r *run) deliverBy(by func(Stored) error) error {
-	if r.promoted != nil {
-		return by(*r.promoted)
-	}
 	s, err := r.Vault.Current(r.work, r.cert.Name)
 	if errors.Is(err, ErrNoSecret) {
 		return Fail(Later, reason.StorageFailed, fmt.Errorf("reading what is current: %w", err))
 	}
 	if err != nil {
 		return fmt.Errorf("reading what is current: %w", err)
+	}
+	if p := r.promoted; p != nil && p.VersionID != s.VersionID && !s.Bundle.NotBefore.After(p.Bundle.NotBefore) {
+		return Fail(Later, reason.StorageFailed, fmt.Errorf("reading what is current: version %s is, which is older than what was promoted; it isn't handed over", s.VersionID))
 	}
 	return by(s)
 }

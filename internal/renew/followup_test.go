@@ -434,3 +434,55 @@ func TestAPlaceThatIsNoLongerWantedIsLeftAlone(t *testing.T) {
 		t.Errorf("ACM %v, owed %+v", w.shelf, w.certificate(t, "www").Followups)
 	}
 }
+
+// Between the promotion and what follows of it, this invocation may have been held up for any time.
+func TestWhatIsHandedOverIsWhatIsCurrentThen(t *testing.T) {
+	const arn = "arn:aws:acm:eu-central-1:123456789012:certificate/1"
+	w := issued(t, "a.example")
+	older := w.vault.current["www"]
+	newer := older
+	newer.VersionID, newer.Bundle.Serial, newer.Bundle.NotBefore = "newer", "beef", w.now.Add(time.Hour)
+	for name, row := range map[string]struct {
+		current renew.Stored
+		serial  string
+	}{
+		"somebody's newer one is":          {newer, "beef"},
+		"an older one isn't put over ours": {older, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := issued(t, "a.example")
+			w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: arn}} })
+			defer w.during("Remove", func() { w.vault.current["www"] = row.current })()
+			w.deliver("two", manual("www", w.now, false))
+			if got := w.shelf[arn]; got != row.serial {
+				t.Errorf("ACM has %q, want %q", got, row.serial)
+			}
+		})
+	}
+}
+
+func TestFollowupsThatFailAreCountedByTheirKind(t *testing.T) {
+	w := issued(t, "a.example")
+	w.change(t, "www", func(x *inventory.Wanted) { x.ACM = []inventory.ACM{{ARN: "arn:1"}} })
+	old := w.certificate(t, "www").InUse.NotAfter
+	w.broken["Import"] = renew.Fail(renew.Never, reason.PermissionDenied, errors.New("allow acm:ImportCertificate"))
+	r := w.deliver("two", manual("www", w.now, false))[0]
+	if !r.Issued || !r.Failed || len(r.FollowupsFailed) != 1 || r.FollowupsFailed[0] != inventory.ImportACM {
+		t.Errorf("%+v", r)
+	}
+	c := w.certificate(t, "www")
+	if end := c.ConsumersEnd(); !end.Equal(old) || !c.InUse.NotAfter.After(old) {
+		t.Errorf("consumers end at %s, want %s", end, old)
+	}
+	w.pass(24 * time.Hour)
+	r = w.deliver("three", scheduled("www"))[0]
+	if len(r.FollowupsFailed) != 1 || !r.Failed {
+		t.Errorf("the second time: %+v", r)
+	}
+	delete(w.broken, "Import")
+	w.pass(24 * time.Hour)
+	r = w.deliver("four", scheduled("www"))[0]
+	if c := w.certificate(t, "www"); len(r.FollowupsFailed) != 0 || r.Failed || !c.ConsumersEnd().Equal(c.InUse.NotAfter) {
+		t.Errorf("once it is done: %+v, %s", r, c.ConsumersEnd())
+	}
+}

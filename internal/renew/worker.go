@@ -88,6 +88,8 @@ type Result struct {
 	Issued    bool
 	Failed    bool   // an issuance failed, or a follow-up; a job that only goes on later did not
 	heldBy    string // the certificate whose issuance holds the names
+
+	FollowupsFailed []inventory.FollowupKind // what was owed beside an order, tried and not done
 }
 
 // Run carries deliveries out until the context's deadline comes near; what it didn't get to is handed back at once. owner names
@@ -189,7 +191,7 @@ type run struct {
 	leaving  bool    // it is only finished at this CA, where no other order is made
 	log      *slog.Logger
 
-	undelivered reason.Reason // why the new certificate couldn't be brought to all places
+	undelivered []inventory.Followup // where the new certificate couldn't be brought to, and why
 }
 
 // carried is the issuance that a run carries out, and what it knows of that one alone.
@@ -237,8 +239,11 @@ func (r *run) issued(ctx context.Context) Result {
 	if err != nil {
 		return done
 	}
-	if r.undelivered != "" {
-		done.Failed, done.Reason = true, r.undelivered
+	if len(r.undelivered) > 0 {
+		done.Failed, done.Reason = true, r.undelivered[0].Reason
+	}
+	for _, f := range r.undelivered {
+		done.FollowupsFailed = append(done.FollowupsFailed, f.Kind)
 	}
 	return r.attend(ctx, done)
 }
@@ -260,6 +265,7 @@ func (r *run) carryOut() error {
 
 // and is what an issuance came to, with what failed beside it.
 func (r Result) and(issuance Result) Result {
+	issuance.FollowupsFailed = append(r.FollowupsFailed, issuance.FollowupsFailed...)
 	if r.Failed && !issuance.Failed {
 		issuance.Failed, issuance.Reason = true, r.Reason
 	}

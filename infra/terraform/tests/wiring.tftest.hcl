@@ -397,6 +397,15 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
   }
 
   assert {
+    condition = alltrue([for key, metric in { followups-failed = "FollowupsFailed", events-refused = "EventsRefused", items-unreadable = "ItemsUnreadable" } :
+      aws_cloudwatch_metric_alarm.beside[key].metric_name == metric && aws_cloudwatch_metric_alarm.beside[key].alarm_name == "certpace-${key}" &&
+      aws_cloudwatch_metric_alarm.beside[key].dimensions == tomap({ Deployment = "certpace", Shard = "0" }) && aws_cloudwatch_metric_alarm.beside[key].threshold == 1 &&
+      aws_cloudwatch_metric_alarm.beside[key].alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:oncall"])
+    ])
+    error_message = "an alarm on what goes wrong beside the issuances watches something else, or tells nobody"
+  }
+
+  assert {
     condition = (
       [for q in aws_cloudwatch_metric_alarm.account_paused.metric_query : q.expression if q.id == "paused" && q.return_data == true] == ["FILL(refused, 0) + FILL(waiting, 0)"] &&
       aws_cloudwatch_metric_alarm.account_paused.threshold == 1 && aws_cloudwatch_metric_alarm.account_paused.treat_missing_data == "notBreaching"

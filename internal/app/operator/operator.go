@@ -46,7 +46,7 @@ func (o *Operator) Doctor(now time.Time) (*doctor.Doctor, error) {
 		return nil, err
 	}
 	return &doctor.Doctor{
-		Fleet: o.Store, Backlog: o.Queue, Secrets: o.Vault, DNS: renewing.Solvers(o.Config, o.cloud, o.log),
+		Fleet: o.Store, Backlog: o.Queue, Secrets: o.Vault, DNS: renewing.Solvers(o.Config, o.cloud, o.log, &app.Leash{Now: time.Now}),
 		CAs:   issuer.New(issuer.Options{Accounts: o.Vault, Version: app.Version, Roots: roots}),
 		Shard: app.Shard, Default: o.Directory, Now: now, Deployment: o.Deployment(), SecretPrefix: o.SecretPrefix,
 	}, nil

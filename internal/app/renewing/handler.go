@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/certpace/certpace/internal/app"
 	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/metric"
 	"github.com/certpace/certpace/internal/reason"
@@ -38,12 +39,15 @@ type handler struct {
 	metrics  *metric.Emitter
 	log      *slog.Logger
 	now      func() time.Time
+	leash    *app.Leash // of everything that the worker, the messages and the queue send
 }
 
 // handle carries a batch out. A record that isn't done is hidden until it makes sense to deliver it again, and reported as failed, so that the
 // queue keeps it; every other is acknowledged.
 func (h *handler) handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	out := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}} // null would be read as a malformed answer
+	deadline, _ := ctx.Deadline()
+	h.leash.Until(deadline)
 	deliveries, byID := h.read(ctx, e)
 	if len(deliveries) == 0 {
 		return out, nil
@@ -136,6 +140,9 @@ func (h *handler) count(r renew.Result) {
 	}
 	if r.Reason == reason.RateLimited {
 		h.metrics.Count(metric.RateLimitsMet, 1)
+	}
+	for _, k := range r.FollowupsFailed {
+		h.metrics.Count(metric.FollowupsFailed, 1, metric.Kind(k))
 	}
 	if r.Failed {
 		h.metrics.Count(metric.IssuancesFailed, 1, metric.Reason(r.Reason))

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/job"
 	"github.com/certpace/certpace/internal/metric"
 	"github.com/certpace/certpace/internal/reason"
@@ -61,7 +63,7 @@ func run(t *testing.T, f *fake, messages ...events.SQSMessage) (failed []string,
 	f.deferred = map[string]time.Duration{}
 	var out bytes.Buffer
 	now := func() time.Time { return time.Unix(1_800_000_000, 0) }
-	h := &handler{worker: f, messages: f, queue: f, metrics: metric.New(&out, now, "prod", "0"), log: slog.New(slog.DiscardHandler), now: now}
+	h := &handler{worker: f, messages: f, queue: f, metrics: metric.New(&out, now, "prod", "0"), log: slog.New(slog.DiscardHandler), now: now, leash: &app.Leash{Now: now}}
 	ctx := lambdacontext.NewContext(context.Background(), &lambdacontext.LambdaContext{AwsRequestID: "request-1"})
 	got, err := h.handle(ctx, events.SQSEvent{Records: messages})
 	if err != nil {
@@ -98,6 +100,13 @@ func TestHandle(t *testing.T) {
 			t.Errorf("%v, %v", failed, f.deferred)
 		}
 		if !strings.Contains(metrics, `"IssuancesFailed":1`) || !strings.Contains(metrics, "ca-unavailable") {
+			t.Error(metrics)
+		}
+	})
+	t.Run("follow-ups that failed are counted by their kind, whatever else the job came to", func(t *testing.T) {
+		f := &fake{results: map[string]renew.Result{"1": {Done: true, Issued: true, FollowupsFailed: []inventory.FollowupKind{inventory.ImportACM, inventory.Revoke}}}}
+		_, metrics := run(t, f, message("1", `{"certificate":"www"}`))
+		if strings.Count(metrics, `"FollowupsFailed":1`) != 2 || !strings.Contains(metrics, `"Kind":"acm-import"`) || !strings.Contains(metrics, `"Kind":"revoke"`) {
 			t.Error(metrics)
 		}
 	})

@@ -42,24 +42,28 @@ const margin = 10 * time.Second
 // atOnce is how many jobs of a batch may wait side by side.
 const atOnce = 20
 
-// New wires a worker.
-func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *store.Store, error) {
+// New wires a worker, whose every request is on the leash, and counts what its parts couldn't do.
+func New(cfg app.Config, cloud aws.Config, log *slog.Logger, leash *app.Leash, metrics *metric.Emitter) (*renew.Worker, *store.Store, error) {
 	roots, err := cfg.Roots()
 	if err != nil {
 		return nil, nil, err
 	}
+	cloud = leash.AWS(cloud)
 	table := store.New(dynamodb.NewFromConfig(cloud), cfg.Table, app.Shard)
 	table.Log = log
+	table.Unread = func() { metrics.Count(metric.ItemsUnreadable, 1) }
+	tell := bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment())
+	tell.Refused = func(n int) { metrics.Count(metric.EventsRefused, n) }
 	secrets := vault.New(secretsmanager.NewFromConfig(cloud), cfg.SecretPrefix, cfg.Deployment())
-	accounts := issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Roots: roots})
+	accounts := issuer.New(issuer.Options{Accounts: secrets, Email: cfg.Email, Version: app.Version, Rate: cfg.Rate, Network: leash.HTTP(issuer.Network(roots))})
 	return &renew.Worker{
 		Ports: renew.Ports{
 			Certificates: table, Issuances: table, Budgets: table, Sets: table, Lease: table,
 			Accounts: accounts,
-			DNS:      Solvers(cfg, cloud, log),
+			DNS:      Solvers(cfg, cloud, log, leash),
 			Keys:     secrets, Vault: secrets, ACM: acm.New(shelves(cloud)),
 			RenewalInfo: ari.New(ari.Options{HTTP: app.HTTP(accounts.Line()), Version: app.Version, Rate: cfg.Rate}), // one line, one pace
-			Bus:         bus.New(eventbridge.NewFromConfig(cloud), cfg.EventBus, cfg.Deployment()),
+			Bus:         tell,
 		},
 		Settings: renew.Settings{
 			Shard: app.Shard, SecretPrefix: cfg.SecretPrefix, Now: time.Now, Sleep: wait.Sleep, RegisteredDomains: suffix.RegisteredDomains, CAHost: budget.CAHost,
@@ -70,8 +74,9 @@ func New(cfg app.Config, cloud aws.Config, log *slog.Logger) (*renew.Worker, *st
 }
 
 // Solvers puts challenge values where CAs look: the worker's own, and those that the command line looks with.
-func Solvers(cfg app.Config, cloud aws.Config, log *slog.Logger) *dns.Solvers {
+func Solvers(cfg app.Config, cloud aws.Config, log *slog.Logger, leash *app.Leash) *dns.Solvers {
 	return dns.New(dns.Options{
+		May:             leash.Err,
 		DefaultProvider: cfg.DNSProvider, Resolvers: cfg.Resolvers, Route53: zones(cloud), Now: time.Now, Sleep: wait.Sleep, Log: log,
 	})
 }
@@ -105,13 +110,15 @@ func Handler(ctx context.Context, environ []string, out, logs io.Writer) (func(c
 		return nil, err
 	}
 	log := app.Log(logs)
-	worker, table, err := New(cfg, cloud, log)
+	metrics := metric.New(out, time.Now, cfg.Deployment(), app.Shard)
+	leash := &app.Leash{Now: time.Now}
+	worker, table, err := New(cfg, cloud, log, leash, metrics)
 	if err != nil {
 		return nil, fmt.Errorf("wiring the worker: %w", err)
 	}
 	h := &handler{
-		worker: worker, messages: table, queue: queue.New(sqs.NewFromConfig(cloud), cfg.QueueURL),
-		metrics: metric.New(out, time.Now, cfg.Deployment(), app.Shard), log: log, now: time.Now,
+		worker: worker, messages: table, queue: queue.New(sqs.NewFromConfig(leash.AWS(cloud)), cfg.QueueURL),
+		metrics: metrics, log: log, now: time.Now, leash: leash,
 	}
 	return h.handle, nil
 }

@@ -74,23 +74,23 @@ func (c *call) mayPass(repeat bool) bool {
 		return repeat && errors.As(c.err, &l)
 	case c.answer != nil && c.answer.problem != nil:
 		p := c.answer.problem
-		return p.kind == badNonce || c.answer.busy() && c.answer.overloaded(c.counted) || repeat && (c.answer.overloaded(c.counted) || p.status == http.StatusInternalServerError)
+		return p.kind == badNonce || c.answer.busy() && c.answer.overloaded(c.limited()) || repeat && (c.answer.overloaded(c.limited()) || p.status == http.StatusInternalServerError)
 	}
 	return repeat // a garbled answer
 }
 
 // pause waits after a failure of this one call. Where its host is to be left alone the wire sees to that, and after a refused nonce
-// the CA wants the next try at once.
+// the CA wants the next try at once, unless it says otherwise.
 func (h *handle) pause(c *call, n int) error {
 	if c.err != nil || c.answer == nil || !c.again.IsZero() {
 		return nil
 	}
 	cause, wait := "its answer made no sense", time.Duration(0)
 	if p := c.answer.problem; p != nil {
-		if p.kind == badNonce {
+		cause, wait = p.text, c.answer.retryAfter(h.wire.now())
+		if p.kind == badNonce && wait == 0 {
 			return nil
 		}
-		cause, wait = p.text, c.answer.retryAfter(h.wire.now())
 	}
 	if wait == 0 {
 		wait = h.wire.cool.pause(n)
@@ -117,5 +117,5 @@ func unknown(err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
-	return &renew.Failure{Kind: renew.Unknown, Reason: f.Reason, Err: f.Err}
+	return &renew.Failure{Kind: renew.Unknown, Reason: f.Reason, At: f.At, Err: f.Err}
 }

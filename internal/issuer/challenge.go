@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -13,38 +12,40 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// Accept tells the CA to look at a challenge. After any error the challenge is read before it is told again: a second look that
-// fails would cost one of five failures an hour.
+// Accept tells the CA once to look at a challenge; again only where its nonce was refused or there were too many requests. Where it isn't known
+// whether the CA heard, the challenge is read: some CAs show that they look. Let's Encrypt doesn't, so a challenge that is pending then is Unknown: a
+// second look that fails would cost one of five failures an hour.
 func (h *handle) Accept(ctx context.Context, ch renew.Challenge) error {
 	doing := "accepting the challenge of " + ch.Domain
 	if !isHTTPS(ch.URL) {
 		return renew.Fail(renew.Unknown, reason.Interrupted, fmt.Errorf("%s: its URL isn't known; read the authorization again", doing))
 	}
-	for n := 1; ; n++ {
-		c, err := h.once(ctx, doing, func(core *api.Core) error {
-			got, err := core.Challenges.New(ch.URL)
-			if err == nil && got.Status == "" {
-				err = &garbled{"a challenge without a status"}
-			}
-			return err
-		})
-		if err == nil || looking(c) {
-			return nil
+	c, err := h.once(ctx, doing, func(core *api.Core) error {
+		got, err := core.Challenges.New(ch.URL)
+		if err == nil && got.Status == "" {
+			err = &garbled{"a challenge without a status"}
 		}
-		if !c.sent || ctx.Err() != nil {
-			return err
-		}
-		looked, readErr := h.looked(ctx, ch)
-		if readErr != nil {
-			return readErr
-		}
-		if looked {
-			return nil
-		}
-		if n == tries || !passes(err) {
-			return err
-		}
+		return err
+	})
+	if err == nil || looking(c) {
+		return nil
 	}
+	if !c.sent || ctx.Err() != nil {
+		return err
+	}
+	if err := h.pause(c, 1); err != nil {
+		return unknown(during(doing, err))
+	}
+	looked, readErr := h.looked(ctx, ch)
+	switch {
+	case readErr != nil:
+		return readErr
+	case looked:
+		return nil
+	case c.ambiguous():
+		return unknown(err)
+	}
+	return err
 }
 
 // looking says whether the CA refused because it is validating already (409 conflict).
@@ -64,10 +65,4 @@ func (h *handle) looked(ctx context.Context, ch renew.Challenge) (bool, error) {
 		return err
 	})
 	return status == acme.StatusProcessing || status == acme.StatusValid || status == acme.StatusInvalid, err
-}
-
-// passes says whether a failure is of the kind that another try can mend.
-func passes(err error) bool {
-	var f *renew.Failure
-	return errors.As(err, &f) && f.Kind == renew.Later
 }

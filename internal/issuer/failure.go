@@ -50,7 +50,7 @@ func (h *handle) explain(c *call, doing string, err error) error {
 // refused makes a failure of an error answer.
 func (h *handle) refused(c *call, doing string) error {
 	p := c.answer.problem
-	if c.counted && p.limited() {
+	if c.limited() && p.limited() {
 		return h.denied(c, p)
 	}
 	kind, why, hint := verdict(p)

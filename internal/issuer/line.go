@@ -33,6 +33,9 @@ func (c *call) retry() {
 	c.sent, c.gaveUp, c.answer, c.err, c.again = false, false, nil, nil, time.Time{}
 }
 
+// limited says whether a 429 is one of the CA's limits: not that of a request for a nonce.
+func (c *call) limited() bool { return c.counted && c.sent }
+
 // line is the round tripper under one account's lego core. lego's calls take no context and show little of an answer, so the call
 // under way lends the line its context, and the line notes what came back in it. It carries one call at a time.
 type line struct {

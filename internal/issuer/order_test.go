@@ -72,8 +72,8 @@ type row struct {
 }
 
 var newOrderRows = []row{
-	{name: "an answer that is lost after the CA made the order", fault: fault{lose: true}, kind: renew.Unknown, why: reason.CAUnavailable, says: "didn't answer", sends: 1, orders: 1},
-	{name: "a request that is lost on its way", fault: fault{before: true}, kind: renew.Unknown, why: reason.CAUnavailable, sends: 1},
+	{name: "an answer that is lost after the CA made the order", fault: fault{lose: true}, kind: renew.Unknown, why: reason.CAUnavailable, says: "didn't answer", in: firstBackoff, sends: 1, orders: 1},
+	{name: "a request that is lost on its way", fault: fault{before: true}, kind: renew.Unknown, why: reason.CAUnavailable, in: firstBackoff, sends: 1},
 	{name: "a CA that takes no connection", fault: fault{dial: &net.OpError{Op: "dial", Err: errors.New("connection refused")}}, kind: renew.Later, why: reason.CAUnavailable, says: "connection refused", in: firstBackoff},
 	{name: "an answer whose body breaks off names the order all the same", fault: fault{cut: true}, sends: 1, orders: 1},
 	{name: "an answer of null names the order all the same", fault: fault{answer: answers(201, "null").answer, after: true}, sends: 1, orders: 1},
@@ -87,10 +87,10 @@ var newOrderRows = []row{
 	{name: "a busy load balancer that answers HTML did nothing", fault: answers(503, html), sends: 2, orders: 1},
 	{name: "a busy load balancer that answers null did nothing", fault: answers(503, "null"), sends: 2, orders: 1},
 	{name: "a busy load balancer that answers nothing did nothing", fault: answers(503, ""), sends: 2, orders: 1},
-	{name: "a refusal that breaks off doesn't say what is refused", fault: cutOff(problemBody(400, "badNonce", "JWS has an invalid anti-replay nonce")), kind: renew.Unknown, why: reason.CAUnavailable, says: "didn't answer", sends: 1},
-	{name: "a gateway that heard nothing from the CA", fault: answers(504, html), kind: renew.Unknown, why: reason.CAUnavailable, sends: 1},
-	{name: "a gateway that heard nonsense, though the CA made the order", fault: fault{answer: answers(502, html).answer, after: true}, kind: renew.Unknown, why: reason.CAUnavailable, sends: 1, orders: 1},
-	{name: "an error inside the CA", fault: problemBody(500, "serverInternal", "Internal error", "Retry-After", "60"), kind: renew.Unknown, why: reason.CAUnavailable, says: "Internal error", sends: 1},
+	{name: "a refusal that breaks off doesn't say what is refused", fault: cutOff(problemBody(400, "badNonce", "JWS has an invalid anti-replay nonce")), kind: renew.Unknown, why: reason.CAUnavailable, says: "didn't answer", in: firstBackoff, sends: 1},
+	{name: "a gateway that heard nothing from the CA", fault: answers(504, html), kind: renew.Unknown, why: reason.CAUnavailable, in: firstBackoff, sends: 1},
+	{name: "a gateway that heard nonsense, though the CA made the order", fault: fault{answer: answers(502, html).answer, after: true}, kind: renew.Unknown, why: reason.CAUnavailable, in: firstBackoff, sends: 1, orders: 1},
+	{name: "an error inside the CA", fault: problemBody(500, "serverInternal", "Internal error", "Retry-After", "60"), kind: renew.Unknown, why: reason.CAUnavailable, says: "Internal error", in: time.Minute, sends: 1},
 	{name: "a redirection, which isn't followed", fault: answers(307, "", "Location", "https://elsewhere.test/new"), kind: renew.Unknown, why: reason.CAUnavailable, says: "307", sends: 1},
 	{name: "a nonce that the CA refuses is no answer, so it is signed again", fault: problemBody(400, "badNonce", "JWS has an invalid anti-replay nonce"), sends: 2, orders: 1},
 	{name: "a name that the CA rejects", fault: problemBody(400, "rejectedIdentifier", "Error creating new order :: policy forbids"), kind: renew.Never, why: reason.CARefused, says: "policy forbids", sends: 1},

@@ -202,7 +202,7 @@ func (w *wire) learn(c *call, ca string, a *answer, err error) {
 		w.cool.failed(ca, tidy(l.Error()), w.now(), 0)
 	case err != nil:
 		return
-	case a.overloaded(c.counted):
+	case a.overloaded(c.limited()):
 		w.cool.failed(ca, "the CA answered "+a.problem.text, w.now(), a.retryAfter(w.now()))
 		if a.busy() {
 			w.cool.tooFast(ca)

@@ -22,7 +22,7 @@ const mostFinalizes = 5
 
 // carry takes an order to valid, in a rehearsal to ready. It believes only the state that the CA shows, so it may begin anywhere.
 func (r *run) carry(ca CA, order Order) (Order, error) {
-	c := &carrier{run: r, ca: ca, look: firstLook}
+	c := &carrier{run: r, ca: ca, look: firstLook, telling: telling{doubts: map[string]bool{}}}
 	for order.Status != Valid && (r.iss.Rehearsal == "" || order.Status != Ready) {
 		if err := r.ofOurs(order); err != nil {
 			return Order{}, err
@@ -42,6 +42,7 @@ type carrier struct {
 	proved bool          // this invocation has put the values there and told the CA to look
 	look   time.Duration // how long the next wait is, where the CA doesn't say
 	sent   int           // how often this invocation has finalized
+	telling
 }
 
 // step does what the order's state asks for, and returns the order as the CA shows it then.
@@ -52,18 +53,13 @@ func (c *carrier) step(order Order) (Order, error) {
 		if c.sent++; c.sent > mostFinalizes {
 			return Order{}, Fail(Later, reason.CAUnavailable, fmt.Errorf("finalizing the order: the CA shows it as ready, although it was finalized %d times", mostFinalizes))
 		}
-		return c.finalize(c.ca, order)
+		return c.finalize(order)
 	case Invalid:
 		return Order{}, c.invalid(c.ca, order)
 	case Processing:
 		err = c.wait(order)
 	case Pending:
-		if c.proved {
-			err = c.wait(order)
-			break
-		}
-		c.proved = true
-		err = c.prove(c.ca, order)
+		err = c.pending(order)
 	default:
 		err = refused(reason.CARefused, "following the order: the CA shows a state %q that RFC 8555 doesn't know", order.Status)
 	}
@@ -112,38 +108,51 @@ func (c *carrier) working(o Order, asked time.Duration) error {
 		"the CA works on the order, and asked to be asked again in %s; it is, at %s", asked.Round(time.Second), stamp(at))}
 }
 
+// pending proves the names, once in an invocation; then it waits, and tells the CA again where that is to be done.
+func (c *carrier) pending(order Order) error {
+	switch {
+	case !c.proved:
+		c.proved = true
+		return c.prove(order)
+	case len(c.doubts) > 0 && !c.Now().Before(c.retellAt):
+		return c.tellAgain(order)
+	}
+	return c.wait(order)
+}
+
 // prove puts every value that is asked for into the DNS, waits once, and tells the CA to look. What was accepted or proved before is left
 // alone. The records are written down before they are written to the DNS, so that a later invocation can take them away.
-func (r *run) prove(ca CA, order Order) error {
-	auths, err := r.authorizations(ca, order)
+func (c *carrier) prove(order Order) error {
+	open, err := c.open(order)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	if err := c.publish(open); err != nil {
+		return err
+	}
+	return c.tell(c.untold(open))
+}
+
+// open lists the challenges that the CA is to be told to look at; none where the order is, or will be, invalid: the next look says so.
+func (c *carrier) open(order Order) ([]Challenge, error) {
+	auths, err := c.authorizations(c.ca, order)
 	if err != nil {
-		return fmt.Errorf("fetching the authorizations: %w", err)
+		return nil, fmt.Errorf("fetching the authorizations: %w", err)
 	}
 	var open []Challenge
 	for _, a := range auths {
 		switch {
 		case a.Status == Pending && a.Challenge.URL == "":
-			return refused(reason.CARefused, "proving %s: the CA offers no dns-01 challenge for it", a.Name)
+			return nil, refused(reason.CARefused, "proving %s: the CA offers no dns-01 challenge for it", a.Name)
 		case a.Status == Pending && !a.Accepted:
 			open = append(open, a.Challenge)
 		case a.Status == Pending:
-			r.told = max(r.told, a.RetryAfter)
+			c.told = max(c.told, a.RetryAfter)
 		case a.Status != Pending && a.Status != Valid:
-			return nil // the order is, or will be, invalid: the next look says so
+			return nil, nil
 		}
 	}
-	if len(open) == 0 {
-		return nil
-	}
-	if err := r.publish(open); err != nil {
-		return err
-	}
-	for _, c := range open {
-		if err := ca.Accept(r.work, c); err != nil {
-			return fmt.Errorf("asking the CA to look at %s: %w", c.Domain, err)
-		}
-	}
-	return nil
+	return open, nil
 }
 
 func (r *run) publish(open []Challenge) error {
@@ -179,23 +188,26 @@ func merge(have, more []Record) []Record {
 
 // finalize asks for the certificate, with the staged key. From before the request on, that key is worth a certificate, so this
 // is written down first.
-func (r *run) finalize(ca CA, order Order) (Order, error) {
-	csr, err := r.request()
+func (c *carrier) finalize(order Order) (Order, error) {
+	csr, err := c.request()
 	if err != nil {
 		return Order{}, err
 	}
-	if err := r.redate(); err != nil {
+	if err := c.redate(); err != nil {
 		return Order{}, err
 	}
-	if !r.iss.Finalized {
-		r.iss.Finalized = true
-		if err := r.progress(); err != nil {
+	if !c.iss.Finalized {
+		c.iss.Finalized = true
+		if err := c.progress(); err != nil {
 			return Order{}, err
 		}
 	}
-	next, err := ca.Finalize(r.work, order, csr)
+	next, err := c.ca.Finalize(c.work, order, csr)
 	if unknown(err) {
-		return ca.Order(r.work, order.URL)
+		if err := c.heed(err); err != nil {
+			return Order{}, err
+		}
+		return c.ca.Order(c.work, order.URL)
 	}
 	if err != nil {
 		return Order{}, fmt.Errorf("finalizing the order: %w", err)
@@ -256,7 +268,9 @@ func (r *run) invalid(ca CA, order Order) error {
 		}
 	}
 	if len(names) > 0 {
-		r.countFailures(names)
+		if err := r.countFailures(names); err != nil {
+			return err
+		}
 		return Fail(Later, reason.ValidationFailed, fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
 	}
 	if order.Problem == "" {

@@ -51,7 +51,7 @@ func (k Kind) String() string { return [...]string{"none", "later", "never", "un
 type Failure struct {
 	Kind   Kind
 	Reason reason.Reason
-	At     time.Time // for Later: not before; zero leaves it to the backoff
+	At     time.Time // not before: what the CA asked for; zero leaves it to the backoff
 	Err    error
 
 	Working bool // nothing failed: the CA works on it, and asked to be left alone until At

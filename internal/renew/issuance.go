@@ -35,8 +35,10 @@ type Issuance struct {
 	Account  string        // URL
 	Replaces string        // ARI identifier, empty for none
 	OrderURL string
-	Records  []Record // challenge values that are, or may be, in the DNS: persisted before they are written
-	Orphans  []Orphan // issuances in whose place this one is: their keys, where they are still staged, are to be dropped
+	Told     []string  // names of the order that the CA was told to look at, or was about to be
+	ToldAt   time.Time // when, for the last of them, as far as it is known
+	Records  []Record  // challenge values that are, or may be, in the DNS: persisted before they are written
+	Orphans  []Orphan  // issuances in whose place this one is: their keys, where they are still staged, are to be dropped
 
 	Rehearsal string // the staging directory at which the issuance stands; empty: at the real one
 	Rehearsed bool   // the real CA is next, whatever the last attempt ended with

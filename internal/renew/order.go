@@ -31,6 +31,7 @@ func (r *run) order(ca CA) (Order, error) {
 		return Order{}, err
 	}
 	r.iss.OrderURL, r.iss.Sent = order.URL, false
+	r.iss.Told, r.iss.ToldAt = nil, time.Time{}
 	if r.iss.Rehearsal == "" { // with no key there is none that another certificate's could be taken for
 		r.iss.Hold = order.Expires
 	}
@@ -179,6 +180,9 @@ func (r *run) attempt(ca CA) (Order, error) {
 		r.turnedDown(err)
 	}
 	if unknown(err) {
+		if err := r.heed(err); err != nil {
+			return Order{}, err
+		}
 		if found, ok, e := r.lost(ca); ok && e == nil {
 			return found, nil
 		}

@@ -191,18 +191,17 @@ func (r *run) pauseKeys(names []string) []budget.Key {
 }
 
 // countFailures spends what the CA counts for failed validations: whatever the order was, and never refused.
-func (r *run) countFailures(names []string) {
+func (r *run) countFailures(names []string) error {
 	limits, host, err := r.limits()
 	if err != nil {
-		r.log.Warn("counting failed authorizations", "cause", err.Error())
-		return
+		return fmt.Errorf("counting failed authorizations: %w", err)
 	}
 	needs := budget.FailureNeeds(limits, host, r.Shard, names)
 	limit := make(map[budget.Key]budget.Limit, len(needs))
 	for _, n := range needs {
 		limit[n.Key] = n.Limit
 	}
-	r.move("counting failed authorizations", budget.Keys(needs), func(k budget.Key, b budget.Bucket) budget.Bucket {
+	return r.moved("counting failed authorizations", budget.Keys(needs), func(k budget.Key, b budget.Bucket) budget.Bucket {
 		return budget.Drained(limit[k], b, r.Now(), r.Now())
 	})
 }
@@ -277,25 +276,41 @@ func redated(limits budget.Limits, have map[budget.Key]budget.Bucket, i Issuance
 	return i, writes
 }
 
-// move changes buckets one after the other, each read anew where somebody else was faster.
+// move is moved where nothing depends on it: its failure is only logged.
 func (r *run) move(doing string, keys []budget.Key, change func(budget.Key, budget.Bucket) budget.Bucket) {
+	if err := r.moved(doing, keys, change); err != nil {
+		r.log.Error(doing, "cause", err.Error())
+	}
+}
+
+// moved changes buckets one after the other, each read anew where somebody else was faster.
+func (r *run) moved(doing string, keys []budget.Key, change func(budget.Key, budget.Bucket) budget.Bucket) error {
+	var err error
 	for range spendTries {
-		have, err := r.Budgets.Buckets(r.work, keys)
-		if err == nil {
-			var writes []budget.Write
-			for _, k := range keys {
-				if after := change(k, have[k]); !after.Equal(have[k]) {
-					writes = append(writes, budget.Write{Key: k, Read: have[k], New: after})
-				}
-			}
+		var writes []budget.Write
+		if writes, err = r.changes(keys, change); err == nil {
 			err = r.Budgets.MoveBuckets(r.work, writes)
 		}
 		if err == nil {
-			return
+			return nil
 		}
 		if !errors.Is(err, ErrRaced) {
-			r.log.Error(doing, "cause", err.Error())
-			return
+			break
 		}
 	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+func (r *run) changes(keys []budget.Key, change func(budget.Key, budget.Bucket) budget.Bucket) ([]budget.Write, error) {
+	have, err := r.Budgets.Buckets(r.work, keys)
+	if err != nil {
+		return nil, fmt.Errorf("reading the budgets: %w", err)
+	}
+	var writes []budget.Write
+	for _, k := range keys {
+		if after := change(k, have[k]); !after.Equal(have[k]) {
+			writes = append(writes, budget.Write{Key: k, Read: have[k], New: after})
+		}
+	}
+	return writes, nil
 }

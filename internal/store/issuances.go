@@ -41,6 +41,8 @@ type issuanceRecord struct {
 	Account     string           `json:"account"`
 	Replaces    string           `json:"replaces"`
 	OrderURL    string           `json:"order_url"`
+	Told        []string         `json:"told,omitempty"`
+	ToldAt      time.Time        `json:"told_at"`
 	Records     []renew.Record   `json:"records,omitempty"`
 	Orphans     []renew.Orphan   `json:"orphans,omitempty"`
 	Rehearsal   string           `json:"rehearsal,omitempty"`

@@ -171,6 +171,7 @@ func Advanced(i renew.Issuance) renew.Issuance {
 		{Key: budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com"}, Place: i.Until.Add(time.Hour)},
 		{Key: budget.Key{CA: "ca.example", Limit: budget.CertificatesPerExactSet, Subject: "0af1"}},
 	}
+	i.Told, i.ToldAt = []string{"*.example.com", "example.com"}, i.Opened.Add(time.Minute)
 	i.Account, i.Replaces, i.OrderURL = "https://ca.example/acct/1", "aki.serial", "https://ca.example/order/7"
 	i.Rehearsal, i.Rehearsed = "https://staging.ca.example/directory", true
 	i.IssuedAt = i.Opened.Add(time.Second + 1)

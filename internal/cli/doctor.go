@@ -10,7 +10,7 @@ import (
 )
 
 type doctorCmd struct {
-	Names []string `arg:"" optional:"" name:"certificate" help:"Also look for the zones and CAA records of these, as the worker does before an order."`
+	Names []string `arg:"" optional:"" name:"certificate" help:"Of all certificates look at these alone, and at their zones and CAA records, as the worker does before an order."`
 }
 
 // Run carries every check out. One that fails makes it fail.
@@ -26,9 +26,9 @@ func (d *doctorCmd) Run(r *run) error {
 	all := dr.Examine(r, d.Names)
 	rows := make([]table.Row, 0, len(all))
 	for _, f := range all {
-		rows = append(rows, table.Row{f.State, f.Check, f.Subject, f.Message})
+		rows = append(rows, findingRow(f))
 	}
-	if err := r.print(all, table.Row{"state", "check", "of", "found"}, rows); err != nil {
+	if err := r.print(all, table.Row{"state", "check", "of", "ends", "found", "do"}, rows); err != nil {
 		return err
 	}
 	if n := doctor.Failed(all); n > 0 {
@@ -36,4 +36,12 @@ func (d *doctorCmd) Run(r *run) error {
 	}
 	r.say("nothing stands in the way")
 	return nil
+}
+
+func findingRow(f doctor.Finding) table.Row {
+	ends := ""
+	if f.NotAfter != nil {
+		ends = moment(*f.NotAfter)
+	}
+	return table.Row{f.State, f.Check, f.Subject, ends, f.Message, f.Act}
 }

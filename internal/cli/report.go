@@ -92,12 +92,13 @@ func (f *fleetReport) add(c inventory.Certificate) {
 	}
 	f.Certificates++
 	f.Names += len(c.Wanted.Domains)
-	f.States[state(c)]++
+	at := c.Standing(f.At)
+	f.States[at.Word()]++
 	f.Keys[string(c.Wanted.KeyType)]++
 	if c.Status.Failures > 0 {
 		f.Failing++
 	}
-	if w := f.week(next(c, f.At)); w != nil {
+	if w := f.week(at.Next); w != nil {
 		w.Renewals++
 	}
 	u := c.InUse

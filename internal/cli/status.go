@@ -83,9 +83,9 @@ func (f followup) words() string {
 	return say + ", next"
 }
 
-// outlook is what is recorded, and what is owed beside it.
-func outlook(c inventory.Certificate) string {
-	say := c.Status.Message
+// outlook is what is said of a certificate, and what is owed beside it.
+func outlook(c inventory.Certificate, at inventory.Standing) string {
+	say := at.Message
 	for _, f := range followupsOf(c) {
 		say = strings.TrimPrefix(say+"; owed: "+f.words(), "; ")
 	}
@@ -93,9 +93,10 @@ func outlook(c inventory.Certificate) string {
 }
 
 func statusOf(c inventory.Certificate, now time.Time) certificateStatus {
+	at := c.Standing(now)
 	s := certificateStatus{
-		Certificate: c.Name, Shard: c.Shard, Domains: c.Wanted.Domains, Enabled: c.Wanted.Enabled, Reason: c.Status.Reason, Message: c.Status.Message,
-		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(next(c, now)),
+		Certificate: c.Name, Shard: c.Shard, Domains: c.Wanted.Domains, Enabled: c.Wanted.Enabled, Reason: at.State, Message: at.Message,
+		Limit: c.Status.Limit, LimitKey: c.Status.LimitKey, Failures: c.Status.Failures, NextAttempt: optional(at.Next),
 		InProgress: c.Status.Issuance != "", KeyType: string(c.Wanted.KeyType), Followups: followupsOf(c),
 		Fallback: c.Status.Fallback,
 	}
@@ -104,21 +105,6 @@ func statusOf(c inventory.Certificate, now time.Time) certificateStatus {
 		s.Directory = u.Directory
 	}
 	return s
-}
-
-// next is when something happens to the certificate next, as seen at now.
-func next(c inventory.Certificate, now time.Time) time.Time {
-	switch {
-	case c.Status.Reason == reason.Scheduled:
-		return c.Status.Start
-	case !c.Status.NextAttempt.IsZero():
-		return c.Status.NextAttempt
-	case c.Status.Reason == reason.WorkerFull: // its turn
-		return c.Status.Due
-	case c.Status.Asked != nil: // a wish that has to wait comes before the schedule
-		return c.Status.Due
-	}
-	return c.Need(now).At
 }
 
 // Run shows the fleet.
@@ -156,33 +142,11 @@ func (s *statusCmd) Run(r *run) error {
 }
 
 func statusRow(c inventory.Certificate, now time.Time) table.Row {
-	valid := "-"
+	at, valid := c.Standing(now), "-"
 	if c.InUse != nil {
-		valid = span(c.InUse.NotAfter.Sub(now))
+		valid = span(at.End.Sub(now))
 	}
-	if c.Underway(now) {
-		return table.Row{c.Name, brief(c.Wanted.Domains), reason.InProgress, valid, moment(c.Status.Due), "being issued" + where(c) + "; if that dies, the next one goes on from then"}
-	}
-	return table.Row{c.Name, brief(c.Wanted.Domains), state(c), valid, moment(next(c, now)), outlook(c)}
-}
-
-// where says that the second CA issues it.
-func where(c inventory.Certificate) string {
-	if c.Status.Fallback == "" {
-		return ""
-	}
-	return " by the second CA (" + c.Status.Fallback + ")"
-}
-
-// state is the recorded reason.
-func state(c inventory.Certificate) string {
-	switch {
-	case !c.Wanted.Enabled:
-		return string(reason.Disabled)
-	case c.Status.Reason == "":
-		return "new"
-	}
-	return string(c.Status.Reason)
+	return table.Row{c.Name, brief(c.Wanted.Domains), at.Word(), valid, moment(at.Next), outlook(c, at)}
 }
 
 func countInUse(cs []inventory.Certificate) int {

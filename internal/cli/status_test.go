@@ -14,7 +14,7 @@ func TestStatusOfWhatIsUnderWay(t *testing.T) {
 	c := inventory.Certificate{Name: "www", Wanted: inventory.Wanted{Domains: []string{"www.example.com"}, Enabled: true}}
 	c.Status.Reason, c.Status.Message, c.Status.Start = reason.Scheduled, "a job starts at noon", now.Add(-time.Minute)
 	c.Status.Issuance, c.Status.Due = "held", now.Add(30*time.Second)
-	if row := statusRow(c, now); row[2] != reason.InProgress || row[4] != "2026-12-01 12:00:30Z" || row[5] == c.Status.Message {
+	if row := statusRow(c, now); row[2] != string(reason.InProgress) || row[4] != "2026-12-01 12:00:30Z" || row[5] == c.Status.Message {
 		t.Errorf("under way it is %v", row)
 	}
 	if row := statusRow(c, now.Add(time.Minute)); row[2] != string(reason.Scheduled) || row[5] != c.Status.Message {

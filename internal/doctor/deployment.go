@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/plan"
-	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/vault"
 )
@@ -34,7 +32,7 @@ func (v *visit) table(ctx context.Context) bool {
 		return false
 	}
 	enabled, inUse := 0, 0
-	for c := range v.wanted() {
+	for c := range v.enabled() {
 		enabled++
 		if c.InUse != nil {
 			inUse++
@@ -50,7 +48,7 @@ func (v *visit) table(ctx context.Context) bool {
 func (v *visit) planner() {
 	var overdue []string
 	first := v.Now
-	for c := range v.wanted() {
+	for c := range v.enabled() {
 		if due := c.Status.Due; !due.IsZero() && due.Before(v.Now.Add(-late)) {
 			overdue = append(overdue, c.Name)
 			if due.Before(first) {
@@ -87,52 +85,6 @@ func (v *visit) queue(ctx context.Context) {
 	default:
 		v.say("queue", "", OK, "%d messages wait", n)
 	}
-}
-
-// trouble is a reason for which something stands in certificates' way, and how badly.
-type trouble struct {
-	reason reason.Reason
-	state  State
-}
-
-// certificates says what ended, what ends soon, and what fails, by reason.
-func (v *visit) certificates() {
-	names, messages := map[trouble][]string{}, map[trouble]string{} // the first one's message
-	healthy := 0
-	for c := range v.wanted() {
-		t := trouble{c.Status.Reason, v.stateOf(c)}
-		if t.state == OK {
-			healthy++
-			continue
-		}
-		if names[t] == nil {
-			messages[t] = c.Status.Message
-		}
-		names[t] = append(names[t], c.Name)
-	}
-	byReason := func(a, b trouble) int { return cmp.Or(cmp.Compare(a.reason, b.reason), cmp.Compare(a.state, b.state)) }
-	for _, t := range slices.SortedFunc(maps.Keys(names), byReason) {
-		who := some(names[t])
-		if t.state == Fail {
-			who = "ended, or near it, or held up until somebody does something: " + who
-		}
-		v.say("certificates", string(cmp.Or(t.reason, "new")), t.state, "%s: %s", who, messages[t])
-	}
-	v.say("certificates", "", OK, "%d have nothing in their way", healthy)
-}
-
-// stateOf is a certificate's health: it fails where the end of what is in use is near or past, or where waiting doesn't help.
-func (v *visit) stateOf(c *inventory.Certificate) State {
-	s := &c.Status
-	switch {
-	case c.InUse != nil && v.Now.After(c.LastPart()):
-		return Fail
-	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid:
-		return Fail
-	case s.Failures > 0:
-		return Warn
-	}
-	return OK
 }
 
 // secrets says whether what is in use is where its consumers read it.
@@ -196,7 +148,7 @@ func (v *visit) pending(ctx context.Context) {
 			v.say("keys", "", Fail, "%v", err)
 			return
 		}
-		if !open[p.Certificate] && p.Created.Before(v.Now.Add(-old)) {
+		if v.examines(p.Certificate) && !open[p.Certificate] && p.Created.Before(v.Now.Add(-old)) {
 			left = append(left, p.Name)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/issuer"
+	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/vault"
 )
@@ -32,6 +33,12 @@ type Finding struct {
 	Subject string `json:"subject"` // what was looked at: a name, a directory's URL, a reason; may be empty
 	State   State  `json:"state"`
 	Message string `json:"message"`
+
+	// Of a certificate that something stands in the way of, and of nothing else:
+	Reason      reason.Reason `json:"reason,omitempty"`       // where it stands, as status has it; empty for a new one
+	NotAfter    *time.Time    `json:"not_after,omitempty"`    // the end of what is in use
+	NextAttempt *time.Time    `json:"next_attempt,omitempty"` // when something happens to it by itself
+	Act         string        `json:"act,omitempty"`          // what somebody should do
 }
 
 // Fleet is the inventory.
@@ -85,17 +92,25 @@ type Doctor struct {
 type visit struct {
 	*Doctor
 	fleet []inventory.Certificate // by name
+	asked map[string]bool         // which of it; nil: all
 	found []Finding
 	known map[string]issuer.Description // by directory, of CAs that answered
 }
 
 func (v *visit) say(check, subject string, s State, format string, args ...any) {
-	v.found = append(v.found, Finding{check, subject, s, fmt.Sprintf(format, args...)})
+	v.found = append(v.found, Finding{Check: check, Subject: subject, State: s, Message: fmt.Sprintf(format, args...)})
 }
 
-// Examine carries out every check; those of the DNS for the certificates that are named.
+// Examine carries out every check: of the deployment, and of all its certificates or, where some are named, of these alone, their CAs, and
+// their zones and CAA records.
 func (d *Doctor) Examine(ctx context.Context, names []string) []Finding {
 	v := &visit{Doctor: d, known: map[string]issuer.Description{}}
+	for _, name := range names {
+		if v.asked == nil {
+			v.asked = map[string]bool{}
+		}
+		v.asked[name] = true
+	}
 	if v.table(ctx) {
 		v.planner()
 		v.certificates()
@@ -118,8 +133,8 @@ func Failed(all []Finding) (n int) {
 	return n
 }
 
-// wanted are the certificates that are to be kept alive.
-func (v *visit) wanted() iter.Seq[*inventory.Certificate] {
+// enabled are the certificates that are to be kept alive.
+func (v *visit) enabled() iter.Seq[*inventory.Certificate] {
 	return func(yield func(*inventory.Certificate) bool) {
 		for i := range v.fleet {
 			if v.fleet[i].Wanted.Enabled && !yield(&v.fleet[i]) {
@@ -128,6 +143,19 @@ func (v *visit) wanted() iter.Seq[*inventory.Certificate] {
 		}
 	}
 }
+
+// wanted are those of them that are examined.
+func (v *visit) wanted() iter.Seq[*inventory.Certificate] {
+	return func(yield func(*inventory.Certificate) bool) {
+		for c := range v.enabled() {
+			if v.examines(c.Name) && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+func (v *visit) examines(name string) bool { return v.asked == nil || v.asked[name] }
 
 // some names the first few of many.
 func some(names []string) string {

@@ -188,13 +188,13 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		"a certificate that fails": {
 			func(p *patient) {
 				p.fleet[0].Status.Failures, p.fleet[0].Status.Reason, p.fleet[0].Status.Message = 2, reason.ZoneNotFound, "no zone for a.example"
-			}, "certificates", doctor.Warn, "www: no zone for a.example",
+			}, "certificates", doctor.Warn, "no zone for a.example",
 		},
 		"one in the last tenth of its life, whatever it waits for": {
-			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "ended, or near it",
+			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "it ends at 2026-12-04T09:00:00Z, and its successor isn't there",
 		},
 		"an account that is paused": {
-			func(p *patient) { p.fleet[0].Status.Reason = reason.AccountPaused }, "certificates", doctor.Fail, "www",
+			func(p *patient) { p.fleet[0].Status.Reason = reason.AccountPaused }, "certificates", doctor.Fail, "account-paused",
 		},
 		"a secret that is gone": {
 			func(p *patient) { p.secrets = []string{"other"} }, "secrets", doctor.Fail, "1 certificates in use have no secret: www",
@@ -205,7 +205,7 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		"a secret that can't be read by the worker": {
 			func(p *patient) {
 				p.fleet[0].Status.Failures, p.fleet[0].Status.Reason, p.fleet[0].Status.Message = 1, reason.PermissionDenied, "allow secretsmanager:GetSecretValue on certpace/www"
-			}, "certificates", doctor.Warn, "www: allow secretsmanager:GetSecretValue",
+			}, "certificates", doctor.Warn, "allow secretsmanager:GetSecretValue",
 		},
 		"a key that an issuance left behind": {
 			func(p *patient) {
@@ -296,7 +296,8 @@ func TestATableThatCannotBeReadKeepsNothingElseFromBeingLookedAt(t *testing.T) {
 	}
 }
 
-func TestTheSameTroubleIsOneLine(t *testing.T) {
+// Seven certificates with one trouble are seven certificates, each with an end of its own.
+func TestTheSameTroubleIsALineForEach(t *testing.T) {
 	p := healthy()
 	p.fleet, p.secrets = nil, nil
 	for i := range 7 {
@@ -308,10 +309,10 @@ func TestTheSameTroubleIsOneLine(t *testing.T) {
 	var lines []string
 	for _, f := range p.examine() {
 		if f.State == doctor.Warn {
-			lines = append(lines, f.Message)
+			lines = append(lines, f.Subject+": "+f.Message)
 		}
 	}
-	if len(lines) != 1 || lines[0] != "c0, c1, c2 and 4 more: 503" {
+	if len(lines) != 7 || lines[0] != "c0: 503" || lines[6] != "c6: 503" {
 		t.Errorf("%q", lines)
 	}
 }

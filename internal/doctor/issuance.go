@@ -13,7 +13,7 @@ import (
 // cas reads the directory of each CA that may be asked, the second ones' too, and whether it offers the profiles that are asked for there.
 func (v *visit) cas(ctx context.Context) {
 	profiles := map[string]map[string][]string{} // by directory and profile, who asks for it
-	if v.Default != "" {
+	if v.Default != "" && v.asked == nil {
 		profiles[v.Default] = map[string][]string{}
 	}
 	for c := range v.wanted() {

@@ -1,0 +1,78 @@
+package doctor
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/reason"
+)
+
+// certificates gives each certificate that something stands in the way of a finding of its own, with its end and what to do: those that
+// fail first, and of these the one that ends first.
+func (v *visit) certificates() {
+	var ill []*inventory.Certificate
+	healthy := 0
+	for c := range v.wanted() {
+		if v.stateOf(c) == OK {
+			healthy++
+			continue
+		}
+		ill = append(ill, c)
+	}
+	slices.SortStableFunc(ill, func(a, b *inventory.Certificate) int {
+		return cmp.Or(cmp.Compare(v.stateOf(a), v.stateOf(b)), endOf(a).Compare(endOf(b))) // "fail" comes before "warn"
+	})
+	for _, c := range ill {
+		v.certificate(c)
+	}
+	v.say("certificates", "", OK, "%d have nothing in their way", healthy)
+}
+
+// endOf is when what is in use ends. Of what never was in use somebody has waited since it was wanted.
+func endOf(c *inventory.Certificate) time.Time {
+	if c.InUse == nil {
+		return c.Wanted.Since
+	}
+	return c.InUse.NotAfter
+}
+
+func (v *visit) certificate(c *inventory.Certificate) {
+	at := c.Standing(v.Now)
+	f := Finding{
+		Check: "certificates", Subject: c.Name, State: v.stateOf(c), Message: cmp.Or(at.Message, at.Word()), Reason: at.State,
+		NotAfter: given(at.End), NextAttempt: given(at.Next), Act: v.act(c, at),
+	}
+	switch {
+	case at.End.IsZero():
+	case !at.End.After(v.Now):
+		f.Message = "it ended at " + at.End.Format(time.RFC3339) + ": " + f.Message
+	case f.State == Fail && v.Now.After(c.LastPart()):
+		f.Message = "it ends at " + at.End.Format(time.RFC3339) + ", and its successor isn't there: " + f.Message
+	}
+	v.found = append(v.found, f)
+}
+
+// given is a time in JSON, whole seconds; null for none.
+func given(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+// stateOf is a certificate's health: it fails where the end of what is in use is near or past, or where waiting doesn't help.
+func (v *visit) stateOf(c *inventory.Certificate) State {
+	s := &c.Status
+	switch {
+	case c.InUse != nil && v.Now.After(c.LastPart()):
+		return Fail
+	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid:
+		return Fail
+	case s.Failures > 0:
+		return Warn
+	}
+	return OK
+}

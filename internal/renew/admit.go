@@ -83,6 +83,9 @@ func ClaimKey(shard, caHost string, w inventory.Wanted) string {
 // declined writes down why a job isn't carried out, and lets go of its message: the table knows when to go on.
 func (r *run) declined(ctx context.Context, a Admission) Result {
 	r.log.Info("nothing to do", "reason", a.Reason, "message", a.Message)
+	if r.unsound != nil {
+		a.Message = brief(a.Message + "; the secret's content isn't followed: " + r.unsound.Error())
+	}
 	c := r.cert
 	if a.Reason != reason.Backoff {
 		c.Status.Reason, c.Status.Message, c.Status.At, c.Status.Fallback = a.Reason, a.Message, r.Now(), ""

@@ -184,7 +184,8 @@ type run struct {
 	job      Job
 	received int // how often its message was delivered
 	cert     inventory.Certificate
-	current  *Stored // what consumers read now; nil where there is nothing
+	current  *Stored // what consumers read now; nil where there is nothing, or what can't be believed
+	unsound  error   // why that can't
 	asked    bool    // a person asked for it by message
 	again    bool    // and did so after the last attempt ended; the planner repeats wishes in jobs of its own
 	promoted *Stored // what this invocation made current
@@ -216,7 +217,7 @@ func (r *run) one(ctx context.Context) Result {
 		return r.unfound(ctx, err)
 	}
 	unread := r.read(r.work)
-	res := r.attend(ctx, Result{})
+	res := r.attend(ctx, r.distrust(ctx))
 	r.asked = r.job.wish() != nil
 	r.again = r.asked && askedSince(r.cert, r.job) && r.job.ID != r.cert.Status.Job
 	switch a := Admit(r.cert, r.job, r.Now()); {
@@ -295,19 +296,9 @@ func (r *run) read(ctx context.Context) error {
 	if err := r.ours(stored); err != nil {
 		return err
 	}
-	r.current = &stored
-	r.followVault(stored)
+	if r.unsound = r.followVault(stored); r.unsound == nil {
+		r.current = &stored
+	}
 	r.cert = r.keepLeaves(r.cert)
 	return nil
-}
-
-func (r *run) followVault(s Stored) {
-	u := s.Bundle.InUse()
-	if have := r.cert.InUse; have != nil && (have.Serial == u.Serial || !u.Issued(r.Now()).After(have.Issued(r.Now()))) {
-		return
-	}
-	u.SecretARN, u.VersionID = s.SecretARN, s.VersionID
-	u.RenewAt = u.ChooseRenewAt(r.cert.Name)
-	r.cert.InUse = &u
-	r.log.Info("the vault holds a newer certificate than the table knew", "serial", u.Serial)
 }

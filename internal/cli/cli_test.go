@@ -68,7 +68,7 @@ func TestScripts(t *testing.T) {
 			"normal": normal, "table": dump, "queued": queued, "mode": mode,
 			"existing": existing, "secret": secret, "imported": imported, "lost": lost, "secretive": secretive,
 			"deployment":  deployment,
-			"unprintable": unprintable, "answer": answer,
+			"unprintable": unprintable, "answer": answer, "agree": agree,
 		},
 	})
 }

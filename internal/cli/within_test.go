@@ -3,9 +3,11 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -44,4 +46,35 @@ func answer(ts *testscript.TestScript, neg bool, args []string) {
 	if want := map[bool]int{true: 0, false: 1}[args[0] == "yes"]; code != want || !asked {
 		ts.Fatalf("exit code %d, asked: %v; it says %s", code, asked, said)
 	}
+}
+
+// agree holds that budgets and plan say the same of when a certificate that waits for a budget alone can be ordered.
+func agree(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, "agree KEY CERTIFICATE", 2)
+	var budgets []struct {
+		Key       string
+		PlannedAt time.Time `json:"planned_at"`
+	}
+	var plans []struct {
+		Certificate, LimitKey string
+		Until                 time.Time
+	}
+	for verb, into := range map[string]any{"budgets": &budgets, "plan": &plans} {
+		var out bytes.Buffer
+		if code, said := within(ts, []string{"-o", "json", verb}, &out, nil); code != 0 {
+			ts.Fatalf("%s: %s", verb, said)
+		}
+		ts.Check(json.Unmarshal(out.Bytes(), into))
+	}
+	for _, b := range budgets {
+		for _, p := range plans {
+			if b.Key == args[0] && p.Certificate == args[1] {
+				if d := p.Until.Sub(b.PlannedAt); d < 0 || d > 2*time.Second {
+					ts.Fatalf("budgets says %s, plan %s", b.PlannedAt, p.Until)
+				}
+				return
+			}
+		}
+	}
+	ts.Fatalf("there is no such budget, or no such certificate")
 }

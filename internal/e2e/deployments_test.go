@@ -144,6 +144,12 @@ func TestDeploymentsWithNamesOfTheirOwnHaveAllOfTheirOwn(t *testing.T) {
 	if a.Serial == b.Serial || a.Account == b.Account || a.ARN == b.ARN {
 		t.Errorf("they share serial %s, account %s or secret %s", a.Serial, a.Account, a.ARN)
 	}
+	one.Apply(t, witness.Entry{Name: "only-one", Domains: []string{"only.apart.test"}})
+	astray := two.Send(t, `{"v":1,"certificate":"only-one","reason":"manual","force":true}`) // a job of one's, in two's queue
+	witness.Await(t, "the stray job to be refused", func() bool { return two.RefusedMessages(t)[astray].Reason == reason.UnknownCertificate })
+	if got := one.OrdersOf("only.apart.test"); len(got) > 0 {
+		t.Errorf("it came to %d orders", len(got))
+	}
 	for _, n := range []*witness.Neighbour{one, two} {
 		owners := ownersUnder(t, n)
 		for name, owner := range owners {

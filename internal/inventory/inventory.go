@@ -132,6 +132,9 @@ type Status struct {
 	Asked       *Asked        `json:"asked,omitempty"`
 	Rehearse    bool          `json:"rehearse,omitempty"` // the last attempt ended with a failed validation: the next one goes to the CA's staging directory first
 	Fallback    string        `json:"fallback,omitempty"` // why the next order, or the open issuance, is the second CA's; empty: it is the first one's
+	Turn        time.Time     `json:"turn"`               // when the order will be made, where Due is only when that is looked at again
+	NoTurn      bool          `json:"no_turn,omitempty"`  // no such moment is known: what it waits for can't be understood
+	Repeats     int           `json:"repeats,omitempty"`  // of how many jobs in a row nothing came; whatever the worker does ends that
 	Unpause     string        `json:"unpause,omitempty"`  // the CA's words with its unpause link, a bearer token: for the operator's eyes only
 }
 

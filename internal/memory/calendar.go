@@ -57,6 +57,7 @@ func (s *Store) book(shard string, p plan.Placement) error {
 		return fmt.Errorf("booking %s: %w", next.Name, renew.ErrConflict)
 	}
 	s.set(next).token = token
+	s.list(&next)
 	s.count(shard, entry.Moved(p))
 	if p.Watch != nil {
 		s.agenda(shard).save(*p.Watch)

@@ -33,7 +33,9 @@ func (s *Store) Certificate(ctx context.Context, name string) (c inventory.Certi
 // Rev. A repeat of a write that landed succeeds. Errors: renew.ErrConflict.
 func (s *Store) SaveCertificate(ctx context.Context, c inventory.Certificate) (next inventory.Certificate, err error) {
 	err = s.do(ctx, "SaveCertificate", func() error {
-		next, err = s.save(c)
+		if next, err = s.save(c); err == nil {
+			s.list(&next)
+		}
 		return err
 	}, c)
 	if err != nil {

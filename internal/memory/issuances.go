@@ -53,6 +53,7 @@ func (s *Store) claim(c renew.Claim) (renew.Issuance, inventory.Certificate, err
 	}
 	s.write(won, entry.Token(won, next))
 	s.set(next)
+	s.list(&next)
 	return won, next, nil
 }
 
@@ -122,6 +123,7 @@ func (s *Store) closing(i renew.Issuance, c inventory.Certificate) (inventory.Ce
 	}
 	s.issuances[p] = &slot{Slot: entry.Slot{Fence: i.Fence}, token: token}
 	s.set(next)
+	s.list(&next)
 	return next, nil
 }
 

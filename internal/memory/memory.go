@@ -52,6 +52,7 @@ type Store struct {
 	stored       []*held                            // the certificates, in the order in which they came
 	due          map[string]*dueList                // by shard
 	calendar     map[string]map[plan.Hour]plan.Load // by shard
+	ends         map[string]*endList                // by shard
 	watches      map[string]*agenda                 // by shard
 	notes        map[string]plan.Notes              // by shard
 	sets         map[set]time.Time
@@ -71,7 +72,7 @@ func New(shard string) *Store {
 	return &Store{
 		Now: time.Now, shard: shard,
 		certificates: map[place]*held{}, due: map[string]*dueList{}, issuances: map[place]*slot{}, leases: map[string]entry.Lease{},
-		calendar: map[string]map[plan.Hour]plan.Load{}, watches: map[string]*agenda{}, notes: map[string]plan.Notes{}, sets: map[set]time.Time{},
+		calendar: map[string]map[plan.Hour]plan.Load{}, ends: map[string]*endList{}, watches: map[string]*agenda{}, notes: map[string]plan.Notes{}, sets: map[set]time.Time{},
 		buckets: map[budget.Key]budget.Bucket{}, limits: map[string]LimitSet{}, messages: map[string]MessageRecord{}, broken: map[budget.Key]bool{},
 	}
 }

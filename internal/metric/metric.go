@@ -13,7 +13,7 @@ import (
 // Namespace holds every metric.
 const Namespace = "certpace"
 
-// Name is what is counted. All are counts; every one has the dimensions Deployment and Shard, and those that say so a third one.
+// Name is what is counted, or measured. All but the last two are counts; every one has the dimensions Deployment and Shard, and those that say so a third one.
 type Name string
 
 // The metrics.
@@ -27,11 +27,19 @@ const (
 	RateLimitsMet      Name = "RateLimitsMet"      // 429 answers of the CA; anything above 0 means a wrong budget
 	MessagesRefused    Name = "MessagesRefused"    // messages acknowledged undone; dimension Reason: bad-message, unknown-certificate, unsupported-version
 	TicksCompleted     Name = "TicksCompleted"     // planner runs that went through
-	Endangered         Name = "Endangered"         // certificates that were looked at and may end before their successor is there
+	Endangered         Name = "Endangered"         // certificates in use that may end before their successor is there, in each tick
+	JobsUntaken        Name = "JobsUntaken"        // jobs that nobody took, two ticks after their start
+	SwitchedOff        Name = "SwitchedOff"        // certificates in use that are disabled, and in the last part of their life
 	WindowsMoved       Name = "WindowsMoved"       // suggested windows that a CA has moved
 	FollowupsFailed    Name = "FollowupsFailed"    // what is owed beside an order and failed; dimension Kind: revoke, acm-import, secret
 	EventsRefused      Name = "EventsRefused"      // events that the bus didn't take, or that aren't known to be on it
 	ItemsUnreadable    Name = "ItemsUnreadable"    // items of the table that couldn't be understood, and were passed over
+)
+
+// What is measured, not counted. Each tick writes both.
+const (
+	HoursToExpiry   Name = "HoursToExpiry"   // least, over what is enabled and in use; below 0 once something has ended
+	LifeLeftPercent Name = "LifeLeftPercent" // likewise, of the life of each
 )
 
 // Dimension tells one count from another of the same name. Its values must come from a closed list: CloudWatch charges for each.
@@ -62,7 +70,21 @@ func New(w io.Writer, now func() time.Time, deployment, shard string) *Emitter {
 // Count adds value to a metric: once under deployment and shard alone, so that an alarm can watch the whole, and once under them and dims. A
 // metric that can't be written is lost; counting never fails what is being counted.
 func (e *Emitter) Count(name Name, value int, dims ...Dimension) {
-	line, err := json.Marshal(e.line(name, value, dims))
+	e.write(name, e.line(name, value, "Count", dims))
+}
+
+// Gauge writes what is measured as it is now, under deployment and shard: hours in CloudWatch's unit None, as it knows none
+// of hours, and shares in Percent.
+func (e *Emitter) Gauge(name Name, value float64) {
+	unit := "None"
+	if name == LifeLeftPercent {
+		unit = "Percent"
+	}
+	e.write(name, e.line(name, value, unit, nil))
+}
+
+func (e *Emitter) write(name Name, content map[string]any) {
+	line, err := json.Marshal(content)
 	if err != nil {
 		panic(fmt.Sprintf("metric: encoding %s: %v", name, err)) // a map of strings, numbers and lists of them always encodes
 	}
@@ -82,7 +104,7 @@ type definition struct {
 	Unit string
 }
 
-func (e *Emitter) line(name Name, value int, dims []Dimension) map[string]any {
+func (e *Emitter) line(name Name, value any, unit string, dims []Dimension) map[string]any {
 	sets := [][]string{{"Deployment", "Shard"}}
 	line := map[string]any{}
 	if len(dims) > 0 {
@@ -97,7 +119,7 @@ func (e *Emitter) line(name Name, value int, dims []Dimension) map[string]any {
 	line[string(name)] = value
 	line["_aws"] = map[string]any{
 		"Timestamp":         e.now().UnixMilli(),
-		"CloudWatchMetrics": []directive{{Namespace, sets, []definition{{name, "Count"}}}},
+		"CloudWatchMetrics": []directive{{Namespace, sets, []definition{{name, unit}}}},
 	}
 	return line
 }

@@ -14,6 +14,7 @@ import (
 func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	c := o.Certificate
 	p, ordered := d.choose(o)
+	o.Reserve = p.reserve
 	if !d.free(o, ordered) {
 		return true
 	}
@@ -51,7 +52,7 @@ func (d *decider) compete(o *Outcome, mayBeLate bool) bool {
 	case p.blocked != nil:
 		d.refuse(o, at, p.blocked)
 	case p.follows && at.After(d.end):
-		o.Reason, o.Until, o.Why = reason.InProgress, ceil(at), inventory.NeedNone
+		o.Reason, o.Until, o.Turn, o.Why = reason.InProgress, ceil(at), ceil(at), inventory.NeedNone
 	default:
 		d.assign(o, at, done)
 	}
@@ -73,7 +74,7 @@ func (d *decider) give(at time.Time) time.Time {
 // assign starts the job at a moment of the worker's, or lets the certificate wait for it.
 func (d *decider) assign(o *Outcome, at, done time.Time) {
 	if at.After(d.end) {
-		o.Reason, o.Until, o.Why = reason.WorkerFull, ceil(at), inventory.NeedNone
+		o.Reason, o.Until, o.Turn, o.Why = reason.WorkerFull, ceil(at), ceil(at), inventory.NeedNone
 		return
 	}
 	o.Reason, o.Start, o.Until = reason.Scheduled, offTheHour(ceil(at)), ceil(done)
@@ -81,7 +82,7 @@ func (d *decider) assign(o *Outcome, at, done time.Time) {
 
 // refuse lets the certificate wait for a bucket.
 func (d *decider) refuse(o *Outcome, at time.Time, blocked *budget.Need) {
-	o.Reason, o.Until, o.Blocked, o.Why = reason.Budget, ceil(at), blocked, inventory.NeedNone
+	o.Reason, o.Until, o.Turn, o.Blocked, o.Why = reason.Budget, ceil(at), ceil(at), blocked, inventory.NeedNone
 	if again := d.again(o.Certificate); d.holds[blocked.Key] != nil && at.After(again) { // what is kept back may not be needed after all
 		o.Until = again
 	}
@@ -96,12 +97,12 @@ func (d *decider) unreadable(o *Outcome, n *budget.Need) {
 }
 
 // fit finds the first moment from earliest on at which everything has room, what the order needs then, and which bucket, if any, has none before
-// the tick ends. What an order needs depends on when it is made, so a later moment is asked again. It may spare what is kept back for others.
-func (d *decider) fit(c *inventory.Certificate, earliest time.Time, spare bool) (at time.Time, needs []budget.Need, blocked *budget.Need) {
+// the tick ends. What an order needs depends on when it is made, so a later moment is asked again.
+func (d *decider) fit(c *inventory.Certificate, earliest time.Time, from purse) (at time.Time, needs []budget.Need, blocked *budget.Need) {
 	at = earliest
 	for range 4 {
 		needs = d.needs(c, at)
-		next, by := d.common(c, needs, at, spare)
+		next, by := d.common(c, needs, at, from)
 		if opens, ok := d.windowOpens(c, at, next); ok {
 			at = opens // there it needs less
 			continue
@@ -111,7 +112,7 @@ func (d *decider) fit(c *inventory.Certificate, earliest time.Time, spare bool) 
 		}
 		at = next
 	}
-	next, by := d.common(c, needs, at, spare)
+	next, by := d.common(c, needs, at, from)
 	return next, needs, by
 }
 
@@ -131,17 +132,17 @@ func (d *decider) kind(c *inventory.Certificate, at time.Time) budget.Renewal {
 
 // common is the first moment from t on at which all needs and the worker have room, and the bucket that is the last to have it; none where they
 // all have it within the tick.
-func (d *decider) common(c *inventory.Certificate, needs []budget.Need, from time.Time, spare bool) (time.Time, *budget.Need) {
+func (d *decider) common(c *inventory.Certificate, needs []budget.Need, earliest time.Time, from purse) (time.Time, *budget.Need) {
 	next := func(n *budget.Need, t int64) int64 {
 		switch {
-		case c.Status.Asked != nil:
+		case c.Status.Asked != nil, from == reserve:
 			return d.line(n).nextForPeople(t)
-		case spare:
+		case from == spared:
 			return d.spared(n, c).next(t)
 		}
 		return d.line(n).next(t)
 	}
-	at, by := d.agree(needs, from.UnixNano(), next)
+	at, by := d.agree(needs, earliest.UnixNano(), next)
 	if !moment(at).After(d.end) {
 		by = nil
 	}

@@ -36,6 +36,7 @@ type offer struct {
 	blocked *budget.Need // the bucket that has no room before the tick ends; nil where all have
 	pause   *budget.Need // for which that CA has paused the account: there is no place at all
 	fault   *budget.Need // whose bucket can't be understood: there is none either, until somebody mends it
+	reserve bool         // it takes what is kept for people
 	follows bool         // another certificate of the same names is issued there first
 }
 
@@ -69,14 +70,14 @@ func (d *decider) choose(o *Outcome) (p offer, ordered bool) {
 	first := d.offer(c, d.earliestAtFirst(c, o.need()))
 	why := d.against(o, &first)
 	if why == "" {
-		return first, true
+		return d.rescue(first, d.earliestAtFirst(c, o.need())), true
 	}
 	second := d.offer(atFallback(c), d.earliestAtFallback(c, o.need()))
 	if second.none() || second.at.After(d.end) && !first.none() && !second.at.Before(first.at) {
-		return first, true
+		return d.rescue(first, d.earliestAtFirst(c, o.need())), true
 	}
 	o.Fallback = why
-	return second, true
+	return d.rescue(second, d.earliestAtFallback(c, o.need())), true
 }
 
 // leave is a place for an order at the other CA, where the one at which c's issuance is open has failed, and the other has room at once. Whoever carries
@@ -139,7 +140,7 @@ func (d *decider) hinders(o *Outcome, first *offer) *budget.Need {
 	}
 	c := o.Certificate
 	earliest := d.earliestAtFirst(c, o.need())
-	_, by := d.common(c, d.needs(c, earliest), earliest, false)
+	_, by := d.common(c, d.needs(c, earliest), earliest, shared)
 	return by
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
-	"github.com/certpace/certpace/internal/reason"
 )
 
 // Forecast says that a bucket has no room for all that must be renewed before it ends, and which limit would have.
@@ -73,17 +72,4 @@ func (d *decider) enough(k budget.Key, ws []wait) budget.Limit {
 		}
 	}
 	return budget.Limit{Burst: c, Count: c, Period: limit.Period}
-}
-
-// endangered says whether the certificate in use may end before its successor is there: its turn comes too late, or it fails and little time is left.
-func (d *decider) endangered(o *Outcome) bool {
-	c := o.Certificate
-	u := c.InUse
-	if u == nil || !c.Wanted.Enabled || o.Reason == reason.InProgress {
-		return false
-	}
-	if at := latest(o.Start, o.Until); at.After(u.NotAfter) {
-		return true
-	}
-	return c.Status.Failures > 0 && u.NotAfter.Sub(d.Now) < u.NotAfter.Sub(u.NotBefore)/10
 }

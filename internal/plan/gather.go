@@ -40,7 +40,7 @@ func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	if in.Pace, err = p.pace(ctx); err != nil {
 		return Input{}, err
 	}
-	if in.Certificates, err = p.certificates(ctx, r, now.Add(in.Tick), in.ahead()); err != nil {
+	if err = p.certificates(ctx, r, &in); err != nil {
 		return Input{}, err
 	}
 	if err := p.addCAs(ctx, &in); err != nil {
@@ -93,11 +93,13 @@ func (p *Planner) pace(ctx context.Context) (Pace, error) {
 // to somebody else.
 func (in *Input) ahead() time.Duration { return in.Tick/10 + in.Pace.PerIssuance }
 
-// certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due.
-func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time, ahead time.Duration) ([]inventory.Certificate, error) {
-	due, err := p.Table.DueCertificates(ctx, p.Shard, by.Add(ahead), MostDue)
+// certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due; and
+// apart from them those that are near their end and not due.
+func (p *Planner) certificates(ctx context.Context, r *refresh, in *Input) error {
+	by := in.Now.Add(in.Tick)
+	due, err := p.Table.DueCertificates(ctx, p.Shard, by.Add(in.ahead()), MostDue)
 	if err = p.passOver("listing what is due", err); err != nil {
-		return nil, err
+		return err
 	}
 	due = slices.DeleteFunc(due, func(c inventory.Certificate) bool {
 		return c.Status.Due.After(by) && c.Status.Reason != reason.WorkerFull
@@ -123,10 +125,12 @@ func (p *Planner) certificates(ctx context.Context, r *refresh, by time.Time, ah
 	for _, c := range p.slice(ctx, r) {
 		if !known[c.Name] && astray(c) {
 			p.Log.Warn("a certificate was due never; it is looked at now", "certificate", c.Name)
+			known[c.Name] = true
 			due = append(due, c)
 		}
 	}
-	return due, nil
+	in.Certificates = append(due, p.near(ctx, in, r.ends(ctx, in.Now), known)...)
+	return nil
 }
 
 // slice is the next piece of the fleet, read without the index. It only mends what should not happen, so its own failure is no failure of the tick.

@@ -37,6 +37,9 @@ type Input struct {
 	Parked       map[Hour]int // of what is in use, how many wait for the worker, by their ends; see Plan
 	Awaited      Awaited      // what renewals will take from registered domains' buckets; see Plan
 
+	// Near are in the last part of their lives and not due: they compete for nothing, and are only judged, whatever is recorded of them.
+	Near []inventory.Certificate
+
 	hashes    map[*string]string // of sets of names, by their lists
 	elsewhere map[Hour]int       // what of Parked isn't in Certificates; the same for every order of precedence that is tried
 	others    Awaited            // what of Awaited isn't in Certificates, likewise
@@ -80,14 +83,17 @@ type Outcome struct {
 	Certificate *inventory.Certificate // as it was read
 	Reason      reason.Reason          // empty: what is recorded stays, but for when to look again
 	Until       time.Time              // when the certificate is looked at again, zero for never; where there is a job, when the worker is through with it
+	Turn        time.Time              // when the order will be made; zero where none is known, or where it is when it is looked at again
 	Start       time.Time              // of the job, in whole seconds; zero where there is none
 	Why         inventory.Why          // what the job is for
 	Fallback    string                 // why the order is, or is to be, the second CA's; empty: it is the first one's
+	Reserve     bool                   // the order takes what is kept for people, because what is in use would end otherwise
 	Blocked     *budget.Need           // what keeps it waiting, for reason budget and account-paused
 	Fault       error                  // why Blocked can't be understood
 	Place       *Place                 // its place in the calendar, where that changes
 	seen        time.Time              // when the certificate was looked at
 	freed       bool                   // the recorded next attempt holds nothing up: it was another CA's
+	judged      bool                   // it is only judged: nothing of it changes but that it was told
 	Endangered  bool                   // the certificate in use may end before its successor is there
 }
 
@@ -105,6 +111,7 @@ type Plan struct {
 	Now       time.Time
 	Tick      time.Duration
 	Outcomes  []Outcome
+	Near      []Outcome    // of those that were only looked at (Input.Near)
 	Forecasts []Forecast   // what can't be met before a certificate's end, the worst first
 	Parked    map[Hour]int // of what is in use, how many wait for the worker, by the hours of their ends
 	Awaited   Awaited      // of what is in use, and isn't renewed by this plan, what it will take from registered domains' buckets
@@ -113,10 +120,17 @@ type Plan struct {
 // Decide makes the plan.
 func Decide(in Input) Plan {
 	d := settle(in)
+	p := Plan{Now: in.Now, Tick: in.Tick, Forecasts: d.forecasts(), Parked: d.parked(), Awaited: in.awaited(d.others, d.outcomes)}
 	for i := range d.outcomes {
-		d.outcomes[i].Endangered = d.endangered(&d.outcomes[i])
+		d.outcomes[i].Endangered = p.endangered(&d.outcomes[i])
 	}
-	return Plan{Now: in.Now, Tick: in.Tick, Outcomes: leading(d.outcomes, d.order), Forecasts: d.forecasts(), Parked: d.parked(), Awaited: in.awaited(d.others, d.outcomes)}
+	p.Outcomes = leading(d.outcomes, d.order)
+	for i := range in.Near {
+		o := Outcome{Certificate: &in.Near[i], Until: in.Near[i].Status.Due, judged: true}
+		o.Endangered = p.endangered(&o)
+		p.Near = append(p.Near, o)
+	}
+	return p
 }
 
 // survey looks at every certificate and returns those that compete for something.

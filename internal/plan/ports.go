@@ -86,6 +86,9 @@ type Notes struct {
 	Cursor string               `json:"cursor,omitempty"` // where the reconcile slice goes on; empty: at the beginning
 	Parked map[Hour]int         `json:"parked,omitempty"` // of what is in use, how many wait for the worker, by their ends: see Plan
 
+	Listed  time.Time `json:"listed"`            // when the list of ends was complete; zero: it isn't yet
+	Listing string    `json:"listing,omitempty"` // where completing it goes on; empty: at the beginning
+
 	Awaited Awaited `json:"awaited,omitempty"` // what renewals will take from registered domains' buckets: see Plan
 }
 
@@ -100,6 +103,19 @@ type Slices interface {
 	// Slice looks at about limit items of the table from a cursor on, the empty one for the beginning, and returns the certificates
 	// among them and where to go on; the empty cursor when that was the end.
 	Slice(ctx context.Context, shard, cursor string, limit int) (cs []inventory.Certificate, next string, err error)
+}
+
+// Ends is the list of ends, of all that is in use. SaveCertificate, Claim, Close and Book keep it; SaveCertificates leaves it
+// as it is, so whoever calls that changes neither what is in use nor whether it is enabled.
+type Ends interface {
+	// Ends lists what begins the last part of its life at or before by, in that order, at most `most` of it; where it is less than
+	// `few`, what comes behind it too, up to that many. It costs what it returns, and may lag a moment behind writes.
+	Ends(ctx context.Context, shard string, by time.Time, few, most int) ([]End, error)
+	// Relist puts certificates into the list as they are, but for what it knows from a later entry.
+	Relist(ctx context.Context, shard string, cs []inventory.Certificate) error
+	// Certificates loads many entries, strongly consistent. Those that aren't there are left out, and so are those that can't be
+	// understood, of which one is in the error.
+	Certificates(ctx context.Context, names []string) ([]inventory.Certificate, error)
 }
 
 // Worker tells what the worker gets done.
@@ -167,6 +183,7 @@ type Table interface {
 	Watches
 	Notebook
 	Slices
+	Ends
 	Budgets
 	Sets
 	Worker

@@ -25,14 +25,27 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 		c = o.Place.on(c)
 	}
 	s := &c.Status
+	if o.judged {
+		if o.Endangered && p.warns(s) {
+			s.Warned = p.Now
+		}
+		return c, j
+	}
+	if o.Reason != "" && c.CameToNothing(p.Now) {
+		s.Repeats++
+	}
 	switch {
 	case o.Sends():
 		j = o.Job()
-		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start)+o.elsewhere(), p.Now, "", ""
+		s.Reason, s.Message, s.At, s.Limit, s.LimitKey = reason.Scheduled, "a job starts at "+stamp(o.Start)+o.elsewhere()+o.spends(), p.Now, "", ""
 		s.Fallback = o.Fallback
 		if o.freed {
 			s.NextAttempt = time.Time{}
 		}
+		if s.NextAttempt.After(o.Start) { // it was bounded: what the job is sent for is an attempt, and nobody is to wait for a later one
+			s.NextAttempt = o.Start
+		}
+		s.Turn, s.NoTurn = time.Time{}, false
 		s.Job, s.Start, s.Due = j.ID, o.Start, latest(o.Start.Add(grace*p.Tick), o.Until.Add(p.Tick))
 	case o.Reason == "", o.Place != nil && s.Reason == reason.NotDue: // what is recorded says more, such as how the last attempt ended
 		s.Due = o.Until
@@ -44,11 +57,30 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	}
 	if !o.Sends() && s.Issuance == "" && s.Reason != reason.Scheduled {
 		s.Due = p.lookedBy(&c)
+		s.Turn = o.turn(s)
 	}
 	if o.Endangered && p.warns(s) {
 		s.Warned = p.Now
 	}
 	return c, j
+}
+
+// turn is what is recorded of a waiting certificate's turn: nothing where that is when it is looked at again.
+func (o *Outcome) turn(s *inventory.Status) time.Time {
+	at := o.Turn
+	if o.Reason == "" {
+		before := &o.Certificate.Status
+		if at = before.Turn; at.IsZero() {
+			at = before.Due
+		}
+	}
+	switch s.Reason {
+	case reason.WorkerFull, reason.Budget, reason.InProgress, reason.RecentlyIssued:
+		if !at.Equal(s.Due) {
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 // lookedBy is when c is looked at again: as planned, but what is in use and enabled is looked at when its last part begins, and more and
@@ -70,8 +102,9 @@ func (p Plan) lookedBy(c *inventory.Certificate) time.Time {
 
 // wait records a reason and when to look again.
 func (p Plan) wait(s *inventory.Status, o *Outcome) {
-	s.Reason, s.Message, s.At, s.Due = o.Reason, o.message()+o.elsewhere(), p.Now, o.Until
+	s.Reason, s.Message, s.At, s.Due = o.Reason, o.message()+o.elsewhere()+o.spends(), p.Now, o.Until
 	s.Limit, s.LimitKey, s.Job = "", "", ""
+	s.NoTurn = o.Fault != nil
 	if s.Fallback = ""; untried(o.Reason) { // else who looks at it next chooses anew
 		s.Fallback = o.Fallback
 	}
@@ -80,6 +113,7 @@ func (p Plan) wait(s *inventory.Status, o *Outcome) {
 	}
 	if b := o.Blocked; b != nil {
 		s.Limit, s.LimitKey, s.NextAttempt = string(b.Key.Limit), b.Key.Subject, o.Until
+		s.Message += p.override(o)
 	}
 }
 
@@ -98,7 +132,7 @@ func (o *Outcome) message() string {
 	case o.Fault != nil:
 		return "the budget's entry can't be understood: " + o.Fault.Error()
 	case o.Reason == reason.Budget:
-		return o.Blocked.Waits(o.Until)
+		return o.Blocked.Waits(o.Turn)
 	case o.Reason == reason.AccountPaused:
 		return o.Blocked.PausedWords()
 	case o.Reason == reason.WorkerFull:
@@ -113,6 +147,14 @@ func (o *Outcome) message() string {
 		return "not due before " + stamp(o.Until)
 	}
 	return ""
+}
+
+// spends says in words that the order takes what is kept for people; empty where it doesn't.
+func (o *Outcome) spends() string {
+	if !o.Reserve {
+		return ""
+	}
+	return ", with what is kept for people: it would end otherwise"
 }
 
 // on gives c its place.

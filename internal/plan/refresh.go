@@ -21,6 +21,9 @@ type refresh struct {
 	asked   int
 	stopped map[string]bool // by directory: the CA is overloaded
 	dry     bool            // nothing will be written
+
+	least       *Least // nil: not known
+	switchedOff int    // how much that is disabled is near its end
 }
 
 // refresh asks what is due to be asked and, where a window of that moved into the past, everything of an issuer. Retry-After is the least
@@ -242,6 +245,11 @@ func (r *refresh) writes(made Plan) writes {
 			delete(r.changed, c.Name)
 		}
 		w.placed = append(w.placed, p)
+	}
+	for i := range made.Near {
+		if c := made.Record(made.Near[i]); c.Status != made.Near[i].Certificate.Status {
+			w.plain = append(w.plain, c)
+		}
 	}
 	return w
 }

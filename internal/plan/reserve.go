@@ -13,14 +13,43 @@ import (
 // So that in a crowded registered domain nothing takes what others will need before they end, tokens are kept back for what is awaited, at the last
 // moments at which that can have them. First certificates take none of these; what is in use takes them where it would end otherwise.
 
+// purse is which tokens of a bucket an order may take.
+type purse int
+
+const (
+	spared  purse = iota // but for what is kept back for those that no plan sees, and for people
+	shared               // but for what is kept for people
+	reserve              // all
+)
+
+// makes says whether c is replaced before its end by an order at a moment.
+func (d *decider) makes(c *inventory.Certificate, at time.Time) bool {
+	return !d.done(at).Add(d.Pace.unseen()).After(c.Deadline())
+}
+
+// rescue gives an order what is kept for people, where what is in use would end otherwise and doesn't so. Whoever waits for anything else never has it.
+func (d *decider) rescue(p offer, earliest time.Time) offer {
+	c := p.order
+	if p.none() || p.follows || c.Status.Asked != nil || d.isPatient(c) || d.makes(c, p.at) {
+		return p
+	}
+	at, needs, blocked := d.fit(c, earliest, reserve)
+	if !at.Before(p.at) || !d.makes(c, at) {
+		return p
+	}
+	d.robbed++
+	p.at, p.needs, p.blocked, p.reserve = at, needs, blocked, true
+	return p
+}
+
 // first is fit that takes nothing of what is kept back for others, if c is in time so or has nothing left to lose.
 func (d *decider) first(c *inventory.Certificate, earliest time.Time) (at time.Time, needs []budget.Need, blocked *budget.Need) {
-	at, needs, blocked = d.fit(c, earliest, true)
-	if len(d.unseen) == 0 || d.isPatient(c) || !d.done(at).Add(d.Pace.unseen()).After(c.Deadline()) {
+	at, needs, blocked = d.fit(c, earliest, spared)
+	if len(d.unseen) == 0 || d.isPatient(c) || d.makes(c, at) {
 		return at, needs, blocked
 	}
 	d.robbed++
-	return d.fit(c, earliest, false)
+	return d.fit(c, earliest, shared)
 }
 
 // spared is the line of a bucket as it is for c, what is kept back given away. What is in use spares nothing while the bucket is more than half full: a token that

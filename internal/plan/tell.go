@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/event"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
@@ -17,9 +16,16 @@ func (p *Planner) tell(ctx context.Context, made Plan) {
 		p.Log.Warn("demand that can't be met in time", "limit", f.Key.Limit, "key", f.Key.Subject, "late", f.Late, "advice", f.Advice())
 	}
 	for i := range made.Outcomes {
-		if o := &made.Outcomes[i]; o.atFallback() {
+		o := &made.Outcomes[i]
+		if o.Reserve && o.Sends() {
+			p.Log.Warn("an order takes what is kept for people, because what is in use would end otherwise", "certificate", o.Certificate.Name, "ends", o.Certificate.Deadline())
+		}
+		if o.atFallback() {
 			p.Log.Warn("the order goes to the second CA", "certificate", o.Certificate.Name, "directory", o.Certificate.Wanted.Fallback.Directory, "why", o.Fallback)
 		}
+	}
+	if names := made.untaken(); len(names) > 0 {
+		p.Log.Warn("jobs that nobody took, two ticks after their start; is the worker's mapping on, and does it start?", "jobs", len(names), "first", names[0])
 	}
 	events := made.events()
 	if len(events) == 0 {
@@ -31,33 +37,26 @@ func (p *Planner) tell(ctx context.Context, made Plan) {
 }
 
 func (p Plan) events() []event.Event {
-	advice := make(map[budget.Key]Forecast, len(p.Forecasts))
-	for _, f := range p.Forecasts {
-		advice[f.Key] = f
-	}
 	var events []event.Event
 	for i := range p.Outcomes {
 		o := &p.Outcomes[i]
 		if o.Reason == reason.Budget {
-			events = append(events, event.Deferred(subject(o.Certificate), o.message(), o.Until))
+			events = append(events, event.Deferred(subject(o.Certificate), o.message(), o.next()))
 		}
+	}
+	for o := range p.looked() {
 		if o.Endangered && p.warns(&o.Certificate.Status) {
-			events = append(events, p.expiring(o, advice))
+			events = append(events, p.expiring(o))
 		}
 	}
 	return events
 }
 
-// expiring says what stands in the way and, where a budget does, what would help.
-func (p Plan) expiring(o *Outcome, advice map[budget.Key]Forecast) event.Event {
+// expiring says what stands in the way, and what would help.
+func (p Plan) expiring(o *Outcome) event.Event {
 	c := p.Record(*o)
-	message := fmt.Sprintf("in use until %s: %s", stamp(c.InUse.NotAfter), c.Status.Message)
-	if o.Blocked != nil {
-		if f, ok := advice[o.Blocked.Key]; ok {
-			message += "; " + f.Advice()
-		}
-	}
-	return event.Expiring(subject(&c), c.Status.Reason, message, latest(o.Start, o.Until))
+	message := fmt.Sprintf("in use until %s: %s; %s", stamp(c.InUse.NotAfter), c.Status.Message, Remedy(&c))
+	return event.Expiring(subject(&c), c.Status.Reason, message, o.next())
 }
 
 func subject(c *inventory.Certificate) event.Subject {

@@ -44,6 +44,10 @@ type Summary struct {
 	Moved      int                   `json:"moved"`      // windows that the CA has moved
 	Endangered int                   `json:"endangered"` // certificates that may end before their successor is there
 	Fallback   int                   `json:"fallback"`   // jobs for orders at a second CA
+	Untaken    int                   `json:"untaken"`    // jobs that nobody took, two ticks after their start
+
+	SwitchedOff int    `json:"switched_off"`    // certificates in use that are disabled, and in the last part of their life
+	Least       *Least `json:"least,omitempty"` // nil: it isn't known, since the list of ends isn't complete, or can't be read
 }
 
 // Tick asks, gathers, decides, records and sends. A crash between any two of these loses nothing and doubles nothing: what was
@@ -59,7 +63,7 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 	}
 	made := Decide(in)
 	s := made.summary()
-	s.Asked, s.Moved = r.asked, len(r.windows)
+	s.Asked, s.Moved, s.Least, s.SwitchedOff = r.asked, len(r.windows), r.least, r.switchedOff
 	messages, err := p.record(ctx, made, r, &s)
 	if err != nil {
 		return s, err
@@ -113,15 +117,17 @@ func (p *Planner) note(ctx context.Context, r *refresh) error {
 }
 
 func (p Plan) summary() Summary {
-	s := Summary{Considered: len(p.Outcomes), Outcomes: map[reason.Reason]int{}}
+	s := Summary{Considered: len(p.Outcomes), Outcomes: map[reason.Reason]int{}, Untaken: len(p.untaken())}
 	for i := range p.Outcomes {
 		o := &p.Outcomes[i]
 		s.Outcomes[o.Shown()]++
-		if o.Endangered {
-			s.Endangered++
-		}
 		if o.atFallback() {
 			s.Fallback++
+		}
+	}
+	for o := range p.looked() {
+		if o.Endangered {
+			s.Endangered++
 		}
 	}
 	return s

@@ -94,7 +94,7 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 		c.Status.Due = a.Until
 	}
 	c = dueForFollowups(dueToTurn(c))
-	c.Status.Job = ""
+	c.Status.Job, c.Status.Repeats = "", 0
 	if a.Reason == reason.RecentlyIssued {
 		c.Status.Asked = r.job.wish()
 	}

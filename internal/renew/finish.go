@@ -231,7 +231,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 		c.InUse = r.iss.Result
 	}
 	s := o.status
-	s.Issuance, s.Asked, s.Fallback = c.Status.Issuance, c.Status.Asked, c.Status.Fallback
+	s.Issuance, s.Asked, s.Fallback, s.Warned = c.Status.Issuance, c.Status.Asked, c.Status.Fallback, c.Status.Warned
 	s.Rehearse = s.Reason == reason.ValidationFailed || c.Status.Rehearse && !r.iss.Rehearsed
 	if s.Reason == reason.AccountPaused && s.Unpause == "" { // it says how to end the pause, and the CA isn't asked again meanwhile
 		s.Unpause = c.Status.Unpause

@@ -72,6 +72,19 @@ func (s *shelf) Certificate(_ context.Context, name string) (inventory.Certifica
 	return e.certificate, nil
 }
 
+// Certificates is plan.Ends'.
+func (s *shelf) Certificates(context.Context, []string) ([]inventory.Certificate, error) {
+	return nil, nil
+}
+
+// Ends is plan.Ends'. The list is for telling people, and for mending what shouldn't be; a simulation has neither.
+func (s *shelf) Ends(context.Context, string, time.Time, int, int) ([]plan.End, error) {
+	return nil, nil
+}
+
+// Relist is plan.Ends'.
+func (s *shelf) Relist(context.Context, string, []inventory.Certificate) error { return nil }
+
 // put stores an entry that changed.
 func (s *shelf) put(e *entry) {
 	e.certificate.Rev++

@@ -21,8 +21,8 @@ import (
 // calendarKept is how long after it began a day of the calendar is kept. Nobody asks for it once it is over.
 const calendarKept = 4 * 24 * time.Hour
 
-// bookedAtOnce is how many entries one transaction books: each needs four actions at most, for itself, its watch, and two days.
-const bookedAtOnce = maxActions / 4
+// bookedAtOnce is how many entries one transaction books: each needs five actions at most, for itself, its end, its watch, and two days.
+const bookedAtOnce = maxActions / 5
 
 // The attributes of a day's hours: count and sum of rates, "c00" to "c23" and "r00" to "r23".
 const (
@@ -144,6 +144,11 @@ func (s *Store) tryBook(ctx context.Context, shard string, group []booking) (fai
 		}
 		entries = append(entries, putAction(put))
 		placements = append(placements, b.Placement)
+		end, err := s.endPut(&b.next)
+		if err != nil {
+			return nil, err
+		}
+		rest = append(rest, end...)
 		if b.Watch == nil {
 			continue
 		}

@@ -56,13 +56,49 @@ func (s *Store) SaveCertificate(ctx context.Context, c inventory.Certificate) (i
 	if err != nil {
 		return inventory.Certificate{}, err
 	}
-	if err := s.put(ctx, "saving "+c.Name, put, renew.ErrConflict); err != nil {
+	if next.InUse == nil {
+		err = s.put(ctx, "saving "+c.Name, put, renew.ErrConflict)
+	} else {
+		err = s.putWithEnd(ctx, "saving "+c.Name, put, &next)
+	}
+	if err != nil {
 		return inventory.Certificate{}, err
 	}
 	return next, nil
 }
 
-// SaveCertificates writes entries, each as SaveCertificate does, many at a time. It returns the names of those that somebody else had
+// putWithEnd writes an entry and the end of what it has in use, in one transaction.
+func (s *Store) putWithEnd(ctx context.Context, doing string, put *types.Put, next *inventory.Certificate) error {
+	end, err := s.endPut(next)
+	if err != nil {
+		return err
+	}
+	token := stringOf(put.Item, attrToken)
+	failed, err := s.commit(ctx, doing, token, append([]types.TransactWriteItem{putAction(put)}, end...)...)
+	if err != nil || failed == nil {
+		return err
+	}
+	there, err := s.get(ctx, stringOf(put.Item, attrKey))
+	if err != nil {
+		return err
+	}
+	if stringOf(there, attrToken) != token { // else it landed before, and its answer was lost
+		return fmt.Errorf("%s: %w", doing, renew.ErrConflict)
+	}
+	return nil
+}
+
+// saveAlone writes an entry without its end.
+func (s *Store) saveAlone(ctx context.Context, c inventory.Certificate) error {
+	next := s.nextCertificate(c)
+	put, err := s.certificatePut(next, entry.Token(certificateRecord(next)))
+	if err != nil {
+		return err
+	}
+	return s.put(ctx, "saving "+c.Name, put, renew.ErrConflict)
+}
+
+// SaveCertificates writes entries, each as SaveCertificate does but for the list of ends, which stays as it is, many at a time. It returns the names of those that somebody else had
 // changed, which were left alone; an error means that the rest is not known to be written.
 func (s *Store) SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error) {
 	var mu sync.Mutex
@@ -71,7 +107,7 @@ func (s *Store) SaveCertificates(ctx context.Context, cs []inventory.Certificate
 	g.SetLimit(writers)
 	for n, c := range cs {
 		g.Go(func() error {
-			_, err := s.SaveCertificate(inner, c)
+			err := s.saveAlone(inner, c)
 			if !isConflict(err) {
 				return err
 			}

@@ -107,13 +107,17 @@ func (s *Store) Close(ctx context.Context, i renew.Issuance, c inventory.Certifi
 	return inventory.Certificate{}, fmt.Errorf("%s: %w", doing, renew.ErrConflict)
 }
 
-// commitWith writes an entry and its certificate together, in this order.
+// commitWith writes an entry and its certificate together, in this order, and the end of what that has in use.
 func (s *Store) commitWith(ctx context.Context, doing, seed string, put *types.Put, next inventory.Certificate) (failed []int, err error) {
 	certificate, err := s.certificatePut(next, entry.Token(certificateRecord(next)))
 	if err != nil {
 		return nil, err
 	}
-	return s.commit(ctx, doing, seed, putAction(put), putAction(certificate))
+	end, err := s.endPut(&next)
+	if err != nil {
+		return nil, err
+	}
+	return s.commit(ctx, doing, seed, append([]types.TransactWriteItem{putAction(put), putAction(certificate)}, end...)...)
 }
 
 // landed says whether the entry's last write is the one with that token.

@@ -287,17 +287,17 @@ func TestATransactionOfBookings(t *testing.T) {
 		return nil
 	}}, "table", "0")
 	var ps []plan.Placement
-	for n := range 27 { // each leaves a day of its own, and goes to another
+	for n := range 27 { // each has an end, leaves a day of its own, and goes to another
 		name, at := fmt.Sprint("c", n), time.Unix(0, 0).AddDate(10, 0, 2*n)
 		ps = append(ps, plan.Placement{
-			Certificate: inventory.Certificate{Name: name, Booked: &inventory.Booking{Hour: at}}, Leaves: &inventory.Booking{Hour: at.AddDate(0, 0, 1)},
+			Certificate: inventory.Certificate{Name: name, InUse: &inventory.InUse{NotAfter: at}, Booked: &inventory.Booking{Hour: at}}, Leaves: &inventory.Booking{Hour: at.AddDate(0, 0, 1)},
 			Watch: &plan.Watch{Certificate: name},
 		})
 	}
 	if conflicts, err := s.Book(t.Context(), "0", ps); err != nil || conflicts != nil {
 		t.Fatal(conflicts, err)
 	}
-	if fmt.Sprint(sizes) != "[100 8]" {
+	if fmt.Sprint(sizes) != "[100 35]" {
 		t.Errorf("transactions of %v", sizes)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -81,6 +82,9 @@ func (f fleet) fill(t testing.TB, s *store.Store, shard string, now time.Time) {
 	if conflicts, err := s.Book(context.Background(), shard, ps); err != nil || conflicts != nil {
 		t.Fatal(conflicts, err)
 	}
+	if err := s.SaveNotes(context.Background(), shard, plan.Notes{Listed: now}); err != nil { // else the ends are listed anew, once
+		t.Fatal(err)
+	}
 }
 
 // measured is one tick's bill over a table, and what the tick did.
@@ -142,6 +146,10 @@ func TestATickCostsWhatIsDueNotWhatExists(t *testing.T) {
 					t.Errorf("%v units more", more)
 				}
 				bills[1].Reads = bills[0].Reads
+				if more := math.Abs(bills[1].Writes - bills[0].Writes); more > 8 { // 30 places are two transactions, and in how many days those of each lie is chance
+					t.Errorf("%v units written more, or less", more)
+				}
+				bills[1].Writes = bills[0].Writes
 			}
 			if diff := cmp.Diff(bills[0], bills[1]); diff != "" {
 				t.Errorf("with 100 and with 2,000 certificates:\n%s", diff)

@@ -20,6 +20,7 @@ const (
 	kindWatch       = "watch"
 	kindNotes       = "notes"
 	kindSet         = "set"
+	kindEnd         = "end"
 )
 
 // partition is the hash key of a kind in the due index, and the beginning of its items' keys.

@@ -105,6 +105,7 @@ func TestWhatTheConsoleShows(t *testing.T) {
 			"due_pk": r.Shard + "#certificate", "due_at": millis(c.Status.Due), "name": "www", "shard": r.Shard, "rev": "1", "wanted": "M", "in_use": "M", "booked": "M", "followups": "L",
 			"due": stamp(c.Status.Due), "job": "j1", "start": stamp(r.Now), "failures": "2", "reason": "budget", "message": "wartet · 待つ",
 			"limit": "new-orders-per-account", "limit_key": "0", "at": stamp(r.Now), "next_attempt": stamp(r.Now.Add(time.Hour)), "asked": "M", "rehearse": "true", "fallback": c.Status.Fallback,
+			"turn": stamp(c.Status.Turn), "no_turn": "true", "repeats": "3", "warned": stamp(c.Status.Warned),
 		}
 		r.shows(r.Shard+"#certificate#www", want)
 		c.Status.Due = time.Time{}
@@ -113,6 +114,23 @@ func TestWhatTheConsoleShows(t *testing.T) {
 		maps.DeleteFunc(want, func(k, _ string) bool { return k == "due" || k == "due_pk" || k == "due_at" })
 		want["rev"] = "2"
 		r.shows(r.Shard+"#certificate#www", want)
+	})
+	t.Run("the end of what is in use is an item of its own, in the index at the beginning of the last part of the life", func(t *testing.T) {
+		r := newRig(t)
+		c := storetest.Full("www", r.Shard, r.Now)
+		c, err := r.Store.SaveCertificate(t.Context(), c)
+		r.ok(err)
+		last := c.InUse.LastPart()
+		want := map[string]string{
+			"due_pk": r.Shard + "#end", "due_at": millis(last), "certificate": "www", "not_before": stamp(c.InUse.NotBefore), "not_after": stamp(c.InUse.NotAfter),
+			"last_part": stamp(last), "enabled": "true", "rev": "1",
+		}
+		r.shows(r.Shard+"#end#www", want)
+		c.Wanted.Enabled = false
+		_, err = r.Store.SaveCertificate(t.Context(), c)
+		r.ok(err)
+		want["enabled"], want["rev"], want["expires"] = "false", "2", seconds(c.InUse.NotAfter.Add(24*time.Hour))
+		r.shows(r.Shard+"#end#www", want)
 	})
 	t.Run("an issuance is in the index until it is closed, and then expires", func(t *testing.T) {
 		r := newRig(t)

@@ -119,6 +119,12 @@ func count(m *metric.Emitter, s plan.Summary, err error) {
 	m.Count(metric.JobsPlanned, s.Scheduled)
 	m.Count(metric.JobsRejected, s.Rejected)
 	m.Count(metric.Endangered, s.Endangered)
+	m.Count(metric.JobsUntaken, s.Untaken)
+	m.Count(metric.SwitchedOff, s.SwitchedOff)
+	if l := s.Least; l != nil { // absent where it couldn't be read: whoever watches takes that for the worst
+		m.Gauge(metric.HoursToExpiry, l.HoursToExpiry)
+		m.Gauge(metric.LifeLeftPercent, l.LifeLeftPercent)
+	}
 	m.Count(metric.WindowsMoved, s.Moved)
 	if err == nil {
 		m.Count(metric.TicksCompleted, 1)

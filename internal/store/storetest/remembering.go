@@ -25,6 +25,7 @@ var notes = []scenario{
 		first := plan.Notes{
 			Raised: map[string]time.Time{"CN=R1,O=Let's Encrypt,C=US": w.Now, "CN=E7": w.Now.Add(time.Hour)}, Calm: w.Now.Add(time.Minute), Cursor: "0#certificate#a",
 			Parked: map[plan.Hour]int{plan.HourOf(w.Now): 3, plan.HourOf(w.Now) + 700: 1}, Awaited: plan.Awaited{"ca/limit/subject": {plan.HourOf(w.Now): 2}},
+			Listed: w.Now, Listing: "0#watch#a",
 		}
 		w.ok(w.Store.SaveNotes(w.ctx(), w.Shard, first))
 		w.same("notes", w.notes(), first)

@@ -45,6 +45,7 @@ type Store interface {
 	plan.Watches
 	plan.Notebook
 	plan.Slices
+	plan.Ends
 	plan.Budgets
 	plan.Worker
 	Operator
@@ -71,7 +72,7 @@ func Run(t *testing.T, open func(t *testing.T) Backend) {
 	for name, suite := range map[string][]scenario{
 		"certificates": certificates, "due": due, "claims": claims, "progress": progress, "spending": spending, "closing": closing,
 		"worker": worker, "buckets": buckets, "limits": limits, "messages": messages, "lost answers": lostAnswers, "races": races, "corrupt": corrupt,
-		"calendar": calendar, "watches": watches, "notes": notes, "slices": fleetSlices, "sets": sets,
+		"calendar": calendar, "watches": watches, "notes": notes, "slices": fleetSlices, "sets": sets, "ends": ends,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, sc := range suite {

@@ -49,6 +49,7 @@ func Full(name, shard string, now time.Time) inventory.Certificate {
 			Due: now.Add(90*time.Minute + 123456789), Job: "j1", Start: now, Issuance: "", Failures: 2, Reason: reason.Budget,
 			Message: "wartet · 待つ", Limit: "new-orders-per-account", LimitKey: "0", At: now, NextAttempt: now.Add(time.Hour),
 			Asked: &inventory.Asked{Reason: "manual", At: now, Force: true}, Rehearse: true, Fallback: "no room at the first one · 待つ",
+			Turn: now.Add(50 * time.Hour), NoTurn: true, Repeats: 3, Warned: now.Add(-time.Hour),
 		},
 	}
 }

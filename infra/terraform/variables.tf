@@ -57,7 +57,7 @@ variable "acme_ca_bundle" {
 }
 
 variable "acme_rate" {
-  description = "ACME requests a second at most, never more than one in flight; null for the program's 5."
+  description = "ACME requests a second to each CA at most, never more than one in flight; null for the program's 5."
   type        = number
   default     = null
 

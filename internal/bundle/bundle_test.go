@@ -262,3 +262,37 @@ func TestDatesThatAreNotTheCertificates(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Some CAs count whole days, or keep the dates of the certificate before: what they have just signed is no older than that.
+func TestACertificateWithTheDatesOfTheOneBefore(t *testing.T) {
+	ca := newAuthority(t, "intermediate", newAuthority(t, "root", nil))
+	make := func(serial int64, from, to time.Time) bundle.Bundle {
+		key := newKey(t, inventory.EC256)
+		leaf := sign(t, &x509.Certificate{SerialNumber: big.NewInt(serial), DNSNames: []string{"a.example"}, NotBefore: from, NotAfter: to}, ca, key.Public())
+		b, err := bundle.Make(chain(leaf, ca.cert), key, origin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	day := now.Truncate(24 * time.Hour)
+	current := make(1, day, day.AddDate(0, 3, 0))
+	for name, row := range map[string]struct {
+		from, to time.Time
+		taken    bool
+	}{
+		"the same whole days":                {day, day.AddDate(0, 3, 0), true},
+		"the same first day, less of a life": {day, day.AddDate(0, 0, 6), true},
+		"the end of the one before":          {day.Add(time.Hour), day.AddDate(0, 3, 0), true},
+		"a day before, and the same end":     {day.AddDate(0, 0, -1), day.AddDate(0, 3, 0), false},
+		"a day before, and a later end":      {day.AddDate(0, 0, -1), day.AddDate(0, 4, 0), true},
+		"older in both":                      {day.AddDate(0, 0, -1), day.AddDate(0, 2, 0), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := make(2, row.from, row.to).Verify(bundle.Expect{Domains: []string{"a.example"}, Now: now, Current: &current})
+			if (err == nil) != row.taken {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}

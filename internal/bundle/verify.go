@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -13,6 +12,7 @@ import (
 // Expect is what a bundle is held against before it may become current.
 type Expect struct {
 	Domains []string // sorted; exactly these must be covered
+	Custom  bool     // names that CAs add by custom may be there too (Added)
 	Current *Bundle  // what is in use; nil where there is nothing
 	Now     time.Time
 	Keyless bool             // the key is kept elsewhere, so nothing is asked of it
@@ -28,7 +28,7 @@ func (b Bundle) Verify(e Expect) error {
 		return err
 	}
 	leaf := certs[0]
-	faults := []error{verifyNames(leaf, e.Domains), verifyDates(leaf, e.Now), verifySignatures(certs), b.verifyParts(certs)}
+	faults := []error{verifyNames(leaf, e), verifyDates(leaf, e.Now), verifySignatures(certs), b.verifyParts(certs)}
 	switch {
 	case !e.Keyless:
 		faults = append([]error{b.verifyKey(leaf)}, faults...)
@@ -60,13 +60,6 @@ func belongs(leaf *x509.Certificate, key crypto.PublicKey) error {
 	pub, ok := key.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || !pub.Equal(leaf.PublicKey) {
 		return errors.New("matching request and certificate: the certificate is for another key")
-	}
-	return nil
-}
-
-func verifyNames(leaf *x509.Certificate, want []string) error {
-	if got := Names(leaf); !slices.Equal(got, want) {
-		return fmt.Errorf("comparing names: the certificate is for %s, wanted is %s", strings.Join(got, ", "), strings.Join(want, ", "))
 	}
 	return nil
 }
@@ -107,8 +100,9 @@ func (b Bundle) verifyParts(certs []*x509.Certificate) error {
 	return nil
 }
 
+// verifyNewer holds b to be no older than what is in use. Equal dates are no older: some CAs count whole days, or keep the dates of the certificate before.
 func (b Bundle) verifyNewer(current Bundle) error {
-	if b.Serial != current.Serial && !b.NotBefore.After(current.NotBefore) && !b.NotAfter.After(current.NotAfter) {
+	if b.Serial != current.Serial && b.NotBefore.Before(current.NotBefore) && !b.NotAfter.After(current.NotAfter) {
 		return fmt.Errorf("comparing with what is in use: it is older (valid from %s, in use is valid from %s)",
 			b.NotBefore.Format(time.RFC3339), current.NotBefore.Format(time.RFC3339))
 	}

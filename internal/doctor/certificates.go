@@ -69,7 +69,7 @@ func (v *visit) stateOf(c *inventory.Certificate) State {
 	switch {
 	case c.InUse != nil && v.Now.After(c.LastPart()):
 		return Fail
-	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid:
+	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid, c.AwaitsPerson():
 		return Fail
 	case s.Failures > 0:
 		return Warn

@@ -44,6 +44,7 @@ func Apply(c Certificate, w Wanted, now time.Time) (Certificate, Change) {
 	if c.Status.Issuance == "" {
 		c.Status.Failures, c.Status.NextAttempt, c.Status.Rehearse, c.Status.Fallback = 0, time.Time{}, false, ""
 	}
+	c.Status.Unfit = 0
 	return c, change
 }
 

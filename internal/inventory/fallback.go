@@ -66,7 +66,7 @@ func (c Certificate) LastCall() time.Time {
 func (c Certificate) TurnsAt() time.Time {
 	last, s := c.LastCall(), &c.Status
 	switch {
-	case last.IsZero() || s.NextAttempt.IsZero():
+	case last.IsZero() || s.NextAttempt.IsZero() && !c.AwaitsPerson():
 	case s.Reason == reason.Budget:
 		if s.NextAttempt.After(last) {
 			return s.At

@@ -122,6 +122,7 @@ type Status struct {
 	Start       time.Time     `json:"start"`              // when that job was to start
 	Issuance    string        `json:"issuance,omitempty"` // key of the issuance that is open for it
 	Failures    int           `json:"failures,omitempty"` // in a row
+	Unfit       int           `json:"unfit,omitempty"`    // certificates in a row that the CA signed and that weren't taken (AwaitsPerson)
 	Reason      reason.Reason `json:"reason,omitempty"`
 	Message     string        `json:"message,omitempty"`
 	Limit       string        `json:"limit,omitempty"` // for reason budget: the limit and the key that block it

@@ -55,6 +55,8 @@ func (c Certificate) next(now time.Time) time.Time {
 	switch {
 	case s.Reason == reason.Scheduled:
 		return s.Start
+	case c.AwaitsPerson():
+		return time.Time{}
 	case !s.NextAttempt.IsZero():
 		return s.NextAttempt
 	case s.Reason == reason.WorkerFull, s.Reason == reason.InProgress, s.Reason == reason.CACooling: // its turn, or when somebody looks again

@@ -25,6 +25,8 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 		return Outcome{Certificate: c, Why: inventory.NeedFollowup}
 	case d.nonsense(c) != nil:
 		return Outcome{Certificate: c, Reason: reason.Invalid, Until: d.Now.Add(lookAtFaults), Fault: d.nonsense(c)}
+	case c.AwaitsPerson() && !d.turns(c):
+		return Outcome{Certificate: c, Until: d.awaits(c)}
 	case s.Reason == reason.WorkerFull && !open && s.Due.After(d.end.Add(d.ahead())):
 		return Outcome{Certificate: c, Until: s.Due} // its turn comes then
 	case c.NextAttempt().After(d.end) && !d.turns(c):
@@ -51,6 +53,15 @@ func (d *decider) nonsense(c *inventory.Certificate) error {
 		return err
 	}
 	return d.Faults[c.Wanted.Directory]
+}
+
+// awaits is when c, which only a person can help, is looked at next: once a day, so that its end is told, and when its second CA may do better.
+func (d *decider) awaits(c *inventory.Certificate) time.Time {
+	until := d.Now.Add(24 * time.Hour)
+	if at := c.TurnsAt(); at.After(d.end) && at.Before(until) {
+		return at
+	}
+	return until
 }
 
 // disabled gives up the place of a certificate that is no longer to be renewed.

@@ -28,6 +28,9 @@ func Admit(c inventory.Certificate, j Job, now time.Time) Admission {
 	if !c.Wanted.Enabled {
 		return Admission{Reason: reason.Disabled, Message: "the certificate is disabled; enable it in the fleet file and apply it"}
 	}
+	if c.AwaitsPerson() && (!askedSince(c, j) || j.ID == c.Status.Job) {
+		return Admission{Until: now.Add(askAPerson), Reason: reason.Backoff, Message: c.Status.Message}
+	}
 	if next := c.NextAttempt(); next.After(now) && (c.Status.Failures > 0 || c.AtWork()) && !askedSince(c, j) {
 		return Admission{Until: next, Reason: reason.Backoff, Message: fmt.Sprintf("%s (failed %d times; next attempt at %s)", c.Status.Message, c.Status.Failures, stamp(next))}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
@@ -65,6 +66,53 @@ func TestWhatTheCAShowsIsHeldAgainstWhatWasOrdered(t *testing.T) {
 				t.Errorf("%+v, published %d times, %d orders", s, len(written), w.ordersSent())
 			}
 			w.leftOver(t)
+		})
+	}
+}
+
+func TestNamesThatTheCAAddsByCustomAreTakenAndTold(t *testing.T) {
+	for name, row := range map[string]struct {
+		ordered, signed []string
+		added           string // empty: it isn't taken
+	}{
+		"the name with www":          {[]string{"a.example"}, []string{"a.example", "www.a.example"}, "www.a.example"},
+		"the name without www":       {[]string{"www.a.example"}, []string{"www.a.example", "a.example"}, "a.example"},
+		"the domain of a wildcard":   {[]string{"*.a.example"}, []string{"*.a.example", "a.example"}, "a.example"},
+		"another name":               {[]string{"a.example"}, []string{"a.example", "b.example"}, ""},
+		"a wildcard":                 {[]string{"a.example"}, []string{"a.example", "*.a.example"}, ""},
+		"another name with www":      {[]string{"a.example"}, []string{"a.example", "www.b.example"}, ""},
+		"a name in place of another": {[]string{"a.example"}, []string{"www.a.example"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.want(t, "www", row.ordered...)
+			w.interrupt = func(call string) {
+				if call == "Download" {
+					w.ca.orders[len(w.ca.orders)-1].chain = w.signed(t, w.ca, w.stagedPublic(), row.signed...)
+				}
+			}
+			r := w.deliver("one", scheduled("www"))[0]
+			if r.Issued != (row.added != "") {
+				t.Fatalf("%+v: %+v", r, w.certificate(t, "www").Status)
+			}
+			if !r.Issued {
+				return
+			}
+			c := w.certificate(t, "www")
+			if !slices.Equal(c.InUse.Domains, row.ordered) || c.Changed() || !slices.Equal(w.vault.current["www"].Bundle.Domains, row.ordered) {
+				t.Errorf("in use is %v, changed: %v", c.InUse.Domains, c.Changed())
+			}
+			told := w.events[len(w.events)-1].Detail.Message
+			if !strings.Contains(told, "the CA added "+row.added) || !strings.Contains(c.Status.Message, row.added) {
+				t.Errorf("told %q, status %q", told, c.Status.Message)
+			}
+			w.interrupt = nil
+			before := len(w.ca.orders)
+			w.pass(48 * time.Hour)
+			w.deliver("two", scheduled("www"))
+			if n := len(w.ca.orders) - before; n != 0 {
+				t.Errorf("%d more orders", n)
+			}
 		})
 	}
 }

@@ -2,6 +2,7 @@ package renew
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/certpace/certpace/internal/inventory"
 )
@@ -47,12 +48,16 @@ func byCA(err error) bool {
 // atFallback says whether the issuance is the second CA's.
 func (r *run) atFallback() bool { return r.cert.Wanted.IsSecond(r.iss.Wanted.Directory) }
 
-// because says for a result that the second CA brought it, and why.
+// because says for a result what names the CA added, and that the second CA brought it, and why.
 func (r *run) because() string {
-	if !r.atFallback() {
-		return ""
+	say := ""
+	if len(r.added) > 0 {
+		say = "; the CA added " + strings.Join(r.added, ", ") + ", which was not ordered"
 	}
-	say := ", by the second CA, " + r.iss.Wanted.Directory
+	if !r.atFallback() {
+		return say
+	}
+	say += ", by the second CA, " + r.iss.Wanted.Directory
 	if why := r.cert.Status.Fallback; why != "" { // else the plan had turned away from it by then
 		say += ": " + why
 	}

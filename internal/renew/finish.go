@@ -144,7 +144,7 @@ func (r *run) settle(ctx context.Context, err error) Result {
 	if r.iss.ID == "" && errors.Is(err, ErrConflict) { // an operator's change came in between; nothing was begun
 		return Result{Again: time.Second, Reason: reason.Interrupted}
 	}
-	o := judge(err, r.Now(), r.cert.Status.Failures, r.received).boundBy(r.cert, r.Now())
+	o := judge(err, r.Now(), r.cert.Status.Failures, r.received).boundBy(r.cert, r.Now()).stopIfUnfit(r.cert, r.Now())
 	r.log.Log(ctx, o.level(), "not issued", "reason", o.status.Reason, "next_attempt", o.status.NextAttempt, "cause", err.Error())
 	if r.iss.ID != "" && !errors.Is(err, ErrLost) {
 		err = r.suspend(ctx, o)

@@ -178,11 +178,24 @@ func (r *run) verified(chain []byte) (bundle.Bundle, error) {
 	if err != nil {
 		return bundle.Bundle{}, Fail(Never, reason.BadCertificate, err)
 	}
-	return b, r.verify(b)
+	if err := r.verify(b); err != nil {
+		return bundle.Bundle{}, err
+	}
+	return r.asOrdered(b), nil
+}
+
+// asOrdered is b by the names that were ordered. Were those that the CA added counted among them, the certificate would no longer be what is wanted, and
+// be ordered again for ever.
+func (r *run) asOrdered(b bundle.Bundle) bundle.Bundle {
+	if r.added = b.Added(r.iss.Wanted.Domains); len(r.added) > 0 {
+		r.log.Warn("the CA added names to the certificate that weren't ordered", "names", r.added)
+	}
+	b.Domains = r.iss.Wanted.Domains
+	return b
 }
 
 func (r *run) verify(b bundle.Bundle) error {
-	e := bundle.Expect{Domains: r.iss.Wanted.Domains, Now: r.Now()}
+	e := bundle.Expect{Domains: r.iss.Wanted.Domains, Custom: true, Now: r.Now()}
 	if r.current != nil {
 		e.Current = &r.current.Bundle
 	}

@@ -3,6 +3,7 @@ package renew
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"time"
@@ -77,6 +78,22 @@ func (o outcome) boundBy(c inventory.Certificate, now time.Time) outcome {
 	if s.Reason != reason.Budget { // the moment of a bucket is counted here: it is only looked at sooner
 		s.NextAttempt = s.Due
 	}
+	return o
+}
+
+// stopIfUnfit stops where the CA has signed certificates again and again that can't be taken: each was paid for. A person has to look.
+func (o outcome) stopIfUnfit(c inventory.Certificate, now time.Time) outcome {
+	s := &o.status
+	s.Unfit = c.Status.Unfit
+	if s.Reason == reason.BadCertificate {
+		s.Unfit++
+	}
+	c.Status.Unfit = s.Unfit
+	if s.Reason != reason.BadCertificate || !c.AwaitsPerson() {
+		return o
+	}
+	s.Message += fmt.Sprintf("; the CA has signed %d such certificates, so no more is ordered: change what is wanted and apply it, or ask by `certpace reissue %s`", s.Unfit, c.Name)
+	s.NextAttempt, s.Due = time.Time{}, now.Add(askAPerson)
 	return o
 }
 
@@ -178,7 +195,7 @@ func later(a, b time.Time) time.Time {
 // result answers the message: near enough, the queue brings it back; else the table does.
 func (o outcome) result(now time.Time) Result {
 	wait := max(o.status.NextAttempt.Sub(now), time.Second)
-	if wait <= SoonEnough && o.received < mostReceived {
+	if wait <= SoonEnough && !o.status.NextAttempt.IsZero() && o.received < mostReceived {
 		return Result{Again: wait, Reason: o.status.Reason, Failed: o.failed, heldBy: o.heldBy}
 	}
 	return Result{Done: true, Reason: o.status.Reason, Failed: o.failed, heldBy: o.heldBy}

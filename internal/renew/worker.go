@@ -204,6 +204,7 @@ type carried struct {
 	spent     []budget.Write // by the request that is on its way
 	searched  bool           // the CA was asked for the account's orders, for one whose answer was lost
 	listed    bool           // and it showed them
+	added     []string       // names of the certificate that the CA added to those that were ordered
 	finalized crypto.Signer  // the key with which this invocation finalized the order
 	told      time.Duration  // how long authorizations that the CA looks at asked to be left alone
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -112,6 +113,53 @@ func TestNamesThatTheCAAddsByCustomAreTakenAndTold(t *testing.T) {
 			w.deliver("two", scheduled("www"))
 			if n := len(w.ca.orders) - before; n != 0 {
 				t.Errorf("%d more orders", n)
+			}
+		})
+	}
+}
+
+func TestAnAuthorizationThatFailedWithoutWordsIsCounted(t *testing.T) {
+	for name, row := range map[string]struct {
+		shown  renew.Authorization
+		order  renew.OrderStatus
+		says   string
+		within time.Duration
+	}{
+		"one that is invalid without words":         {renew.Authorization{Status: renew.Invalid}, renew.Invalid, "no more than that it is invalid", time.Minute},
+		"one that is left pending with an error":    {renew.Authorization{Status: renew.Pending, Problem: "keyAuthorization does not match"}, renew.Pending, "does not match", 2 * time.Minute},
+		"one that is invalid, its order with words": {renew.Authorization{Status: renew.Invalid}, renew.Invalid, "no more than that", time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.want(t, "www", "a.example")
+			w.skipped = "Accept"
+			told := false
+			w.interrupt = func(call string) { told = told || call == "Accept" }
+			w.ca.shown = func(as []renew.Authorization) []renew.Authorization {
+				if told {
+					as[0].Status, as[0].Problem = row.shown.Status, row.shown.Problem
+				}
+				return as
+			}
+			w.ca.order = func(o *renew.Order) {
+				if told {
+					o.Status = row.order
+				}
+			}
+			began := w.clock()
+			r := w.deliver("one", scheduled("www"))[0]
+			s := w.certificate(t, "www").Status
+			if r.Issued || s.Reason != reason.ValidationFailed || !strings.Contains(s.Message, row.says) || !s.Rehearse {
+				t.Errorf("%+v", s)
+			}
+			if took := w.clock().Sub(began); took > row.within {
+				t.Errorf("took %s", took)
+			}
+			if got := w.buckets(t, key(budget.FailedAuthorizations, budget.FailureSubject("0", "a.example"))); got == (budget.Bucket{}) {
+				t.Error("it isn't counted")
+			}
+			if n := w.ordersSent(); n != 1 {
+				t.Errorf("%d orders", n)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package renew
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -43,6 +44,9 @@ type carrier struct {
 	look   time.Duration // how long the next wait is, where the CA doesn't say
 	sent   int           // how often this invocation has finalized
 	telling
+
+	since   time.Time // when the CA was told to look
+	glances time.Time // when the authorizations of an order that stays pending are looked at next
 }
 
 // step does what the order's state asks for, and returns the order as the CA shows it then.
@@ -70,6 +74,43 @@ func (c *carrier) step(order Order) (Order, error) {
 		return Order{}, fmt.Errorf("looking at the order: %w", err)
 	}
 	return order, nil
+}
+
+// firstGlance is how long an order may stay pending before its authorizations are looked at. Boulder is through within seconds.
+const firstGlance = 30 * time.Second
+
+// glance looks whether the CA has failed to prove a name and leaves it pending, as step-ca does: its challenge then has an error and waits to be told again,
+// which nobody would. It is a failed validation, else the order would stay pending until every invocation's end.
+func (c *carrier) glance(order Order) error {
+	now := c.Now()
+	if now.Before(c.glances) {
+		return nil
+	}
+	c.glances = now.Add(2 * now.Sub(c.since))
+	auths, err := c.authorizations(c.ca, order)
+	if err != nil {
+		return fmt.Errorf("looking why the order is still pending: %w", err)
+	}
+	return c.unproved(auths, func(a Authorization) bool { return a.Status == Pending && !a.Accepted && a.Problem != "" })
+}
+
+// unproved is the failure of the names that the CA couldn't prove, each counted; nil where there is none.
+func (r *run) unproved(auths []Authorization, failed func(Authorization) bool) error {
+	var names []string
+	var words string
+	for _, a := range auths {
+		if failed(a) {
+			names = append(names, a.Name)
+			words = a.Name + ": " + cmp.Or(a.Problem, "the CA says no more than that it is invalid")
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := r.countFailures(names); err != nil {
+		return err
+	}
+	return Fail(Later, reason.ValidationFailed, fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
 }
 
 // wait lets the CA work: as long as it asked for, else a little longer each time. What it asks for beyond this invocation is waited for in the table.
@@ -113,9 +154,14 @@ func (c *carrier) pending(order Order) error {
 	switch {
 	case !c.proved:
 		c.proved = true
-		return c.prove(order)
+		err := c.prove(order)
+		c.since, c.glances = c.Now(), c.Now().Add(firstGlance)
+		return err
 	case len(c.doubts) > 0 && !c.Now().Before(c.retellAt):
 		return c.tellAgain(order)
+	}
+	if err := c.glance(order); err != nil {
+		return err
 	}
 	return c.wait(order)
 }
@@ -259,19 +305,8 @@ func (r *run) invalid(ca CA, order Order) error {
 	if err != nil {
 		return fmt.Errorf("fetching what went wrong with the order: %w", err)
 	}
-	var names []string
-	words := order.Problem
-	for _, a := range auths {
-		if a.Status == Invalid && a.Problem != "" {
-			names = append(names, a.Name)
-			words = a.Name + ": " + a.Problem
-		}
-	}
-	if len(names) > 0 {
-		if err := r.countFailures(names); err != nil {
-			return err
-		}
-		return Fail(Later, reason.ValidationFailed, fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
+	if err := r.unproved(auths, func(a Authorization) bool { return a.Status == Invalid }); err != nil {
+		return err
 	}
 	if order.Problem == "" {
 		return errLapsed

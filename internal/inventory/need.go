@@ -36,13 +36,19 @@ func (c Certificate) Need(now time.Time) Need {
 	}
 }
 
-// GuardedUntil is the end of the guard (Guard), as seen at now; zero where nothing is in use. It ends before the last part of the life.
+// GuardedUntil is the end of the guard (Guard), as seen at now; zero where nothing is in use. It ends before the last part of the life
+// or, where what is in use was issued in that, with half of what was left.
 func (c Certificate) GuardedUntil(now time.Time) time.Time {
 	u := c.InUse
 	if u == nil {
 		return time.Time{}
 	}
-	return earlier(u.Issued(now).Add(min(Guard, u.life()/4)), u.LastPart())
+	issued := u.Issued(now)
+	until := issued.Add(min(Guard, u.life()/4))
+	if last := u.LastPart(); issued.Before(last) {
+		return earlier(until, last)
+	}
+	return earlier(until, issued.Add(u.NotAfter.Sub(issued)/2)) // the CA gave it an end that was near already
 }
 
 // Deadline is the moment by which the need must be met: the end of what is in use or, where there is nothing yet, the moment

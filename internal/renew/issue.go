@@ -228,6 +228,7 @@ func (r *run) promote(b bundle.Bundle) error {
 	u := stored.Bundle.InUse()
 	u.SecretARN, u.VersionID = stored.SecretARN, stored.VersionID
 	r.askWindow(&u)
+	r.noLonger(&u)
 	r.iss.Result = &u
 	r.log.Info("stored", "serial", u.Serial, "not_after", u.NotAfter, "renew_at", u.RenewAt)
 	return r.progress()
@@ -241,6 +242,20 @@ func (r *run) askWindow(u *inventory.InUse) {
 	}
 	u.Window = window
 	u.RenewAt = u.ChooseRenewAt(r.cert.Name)
+}
+
+// noLonger puts the next renewal off where this one brought no later end: some CAs keep the dates of the certificate before, or end with what was paid for.
+// The moment by the life is over then, and a renewal a day would be paid for. Half of what is left is waited for.
+func (r *run) noLonger(u *inventory.InUse) {
+	before := r.cert.InUse
+	if before == nil || u.NotAfter.After(before.NotAfter) || u.Usable(u.Window) {
+		return
+	}
+	half := r.Now().Add(u.NotAfter.Sub(r.Now()) / 2).UTC().Truncate(time.Second)
+	if u.RenewAt.Before(half) {
+		r.log.Warn("the CA gave the new certificate no later end than the one before had", "not_after", u.NotAfter, "renew_at", half)
+		u.RenewAt = half
+	}
 }
 
 // safeKey is the key of the certificate to be, staged: the one that is there, or, while none was ever sent to the CA, another one. A failed

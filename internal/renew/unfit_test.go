@@ -90,3 +90,21 @@ func TestOtherFailuresBetweenDoNotMakeTheCountForgotten(t *testing.T) {
 		t.Errorf("%d orders", n)
 	}
 }
+
+// A CA that keeps the dates of the certificate before is asked for another one ever more seldom, not once a day, and not without end in the last days.
+func TestACAThatGivesNoLaterEndIsNotAskedEachDay(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.ca.until = epoch.Add(89 * 24 * time.Hour)
+	if r := w.deliver("one", scheduled("www"))[0]; !r.Issued {
+		t.Fatalf("%+v", r)
+	}
+	before := len(w.ca.orders)
+	for w.clock().Before(w.ca.until) {
+		w.pass(time.Hour)
+		w.deliver(fmt.Sprint("at", w.clock().Unix()), renew.Job{Job: job.New("www", job.Renewal, fmt.Sprint(w.clock().Unix())), SentAt: w.clock()})
+	}
+	if n := len(w.ca.orders) - before; n < 3 || n > 20 {
+		t.Errorf("%d renewals before the end", n)
+	}
+}

@@ -434,6 +434,7 @@ type ca struct {
 
 	shown func([]renew.Authorization) []renew.Authorization // how it lies about authorizations; nil for not at all
 	order func(*renew.Order)                                // and about orders
+	until time.Time                                         // when what it signs ends, whenever it does so; zero for after 90 days
 }
 
 type order struct {
@@ -640,8 +641,12 @@ func (c *ca) sign(req *x509.CertificateRequest) []byte {
 	if c.swap != nil {
 		req.PublicKey = c.swap
 	}
+	from, to := now.Add(-time.Minute), now.Add(90*24*time.Hour)
+	if !c.until.IsZero() {
+		from, to = c.until.Add(-90*24*time.Hour), c.until
+	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(c.serials + int64(c.finalized)), DNSNames: req.DNSNames, NotBefore: now.Add(-time.Minute), NotAfter: now.Add(90 * 24 * time.Hour),
+		SerialNumber: big.NewInt(c.serials + int64(c.finalized)), DNSNames: req.DNSNames, NotBefore: from, NotAfter: to,
 	}, c.root, req.PublicKey, c.key)
 	if err != nil {
 		panic(err)

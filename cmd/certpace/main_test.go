@@ -54,6 +54,26 @@ func TestWhatCannotBePrintedFails(t *testing.T) {
 	}
 }
 
+// What is asked for as a file is no less a result.
+func TestAFileThatCannotBeWrittenFails(t *testing.T) {
+	full(t)
+	file := filepath.Join(t.TempDir(), "scenario.yaml")
+	if err := os.WriteFile(file, []byte(scenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--events", "--chart"} {
+		cmd := exec.Command(os.Args[0], "simulate", "-f", file, flag, "/dev/full")
+		cmd.Env = append(os.Environ(), "CERTPACE_TEST_MAIN=1")
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(said.String(), "no space left on device") {
+			t.Errorf("%s: %v, and it says %q", flag, err, said.String())
+		}
+	}
+}
+
 func full(t *testing.T) *os.File {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has /dev/full")

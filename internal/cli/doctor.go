@@ -34,6 +34,10 @@ func (d *doctorCmd) Run(r *run) error {
 	if n := doctor.Failed(all); n > 0 {
 		return fmt.Errorf("%d of %d checks failed", n, len(all))
 	}
+	if n := doctor.Warned(all); n > 0 {
+		r.say("nothing fails; %d of %d checks warn", n, len(all))
+		return nil
+	}
 	r.say("nothing stands in the way")
 	return nil
 }

@@ -55,6 +55,11 @@ func illegible(err error) (c inventory.Certificate, is bool) {
 	return c, true
 }
 
+// unknown is the error of a name that somebody gave and that isn't in the inventory.
+func unknown(name string) error {
+	return fmt.Errorf("certificate %q is not in the inventory; `certpace status` lists what is", name)
+}
+
 func sortedByName(m map[string]inventory.Certificate) []inventory.Certificate {
 	cs := make([]inventory.Certificate, 0, len(m))
 	for _, c := range m {

@@ -32,21 +32,21 @@ func (c *reissueCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
-	var unknown []error
+	var faults []error
 	var messages []plan.Message
 	for _, name := range c.Names {
 		if _, err := op.Store.Certificate(r, name); err != nil {
 			if errors.Is(err, renew.ErrUnknown) {
-				err = fmt.Errorf("certificate %q is not in the inventory; `certpace status` lists what is", name)
+				err = unknown(name)
 			}
-			unknown = append(unknown, err)
+			faults = append(faults, err)
 			continue
 		}
 		j := job.New(name, job.Reason(c.Reason), job.ID(name, job.Reason(c.Reason), r.now().UTC().String()))
 		j.Force = c.Force
 		messages = append(messages, plan.Message{Job: j})
 	}
-	if err := errors.Join(unknown...); err != nil {
+	if err := errors.Join(faults...); err != nil {
 		return err
 	}
 	if len(messages) > many {

@@ -76,15 +76,15 @@ func (c *resumeBudgetsCmd) all(r *run, op *operator.Operator) (keys []budget.Key
 
 // named finds the marks of the certificates that are named, and those of them that wait. A name that isn't in the inventory resumes nothing.
 func (c *resumeBudgetsCmd) named(r *run, op *operator.Operator) (keys []budget.Key, waiting []inventory.Certificate, err error) {
-	var unknown []error
+	var faults []error
 	seen := map[budget.Key]bool{}
 	for _, name := range c.Names {
 		cert, err := op.Store.Certificate(r, name)
 		if errors.Is(err, renew.ErrUnknown) {
-			err = fmt.Errorf("certificate %q is not in the inventory; `certpace status` lists what is", name)
+			err = unknown(name)
 		}
 		if err != nil {
-			unknown = append(unknown, err)
+			faults = append(faults, err)
 			continue
 		}
 		marks, err := marksOf(r, op, cert)
@@ -101,7 +101,7 @@ func (c *resumeBudgetsCmd) named(r *run, op *operator.Operator) (keys []budget.K
 			waiting = append(waiting, cert)
 		}
 	}
-	return keys, waiting, errors.Join(unknown...)
+	return keys, waiting, errors.Join(faults...)
 }
 
 // waits says whether a certificate waits for the end of a pause. One that was resumed before, and not looked at since, is due already.

@@ -106,7 +106,7 @@ func (c *revokeCmd) find(r *run, op *operator.Operator) (certs []inventory.Certi
 		cert, err := op.Store.Certificate(r, name)
 		switch {
 		case errors.Is(err, renew.ErrUnknown):
-			faults = append(faults, fmt.Errorf("certificate %q is not in the inventory; `certpace status` lists what is", name))
+			faults = append(faults, unknown(name))
 		case err != nil:
 			faults = append(faults, err)
 		case cert.InUse == nil:

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
+	"github.com/certpace/certpace/internal/renew"
 )
 
 type statusCmd struct {
@@ -145,6 +147,9 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 	at, valid := c.Standing(now), "-"
 	if c.InUse != nil {
 		valid = span(at.End.Sub(now))
+		if !at.End.After(now) {
+			valid = "ended " + valid
+		}
 	}
 	return table.Row{c.Name, brief(c.Wanted.Domains), at.Word(), valid, moment(at.Next), outlook(c, at)}
 }
@@ -162,17 +167,21 @@ func countInUse(cs []inventory.Certificate) int {
 func (s *statusCmd) read(r *run, fleet fleetStore) ([]inventory.Certificate, error) {
 	all := map[string]inventory.Certificate{}
 	if len(s.Names) > 0 {
+		var faults []error
 		for _, n := range s.Names {
 			c, err := fleet.Certificate(r, n)
 			if broken, is := illegible(err); is {
 				c, err = broken, nil
 			}
-			if err != nil {
-				return nil, fmt.Errorf("reading %s: %w", n, err)
+			switch {
+			case errors.Is(err, renew.ErrUnknown):
+				faults = append(faults, unknown(n))
+			case err != nil:
+				faults = append(faults, fmt.Errorf("reading %s: %w", n, err))
 			}
 			all[n] = c
 		}
-		return sortedByName(all), nil
+		return sortedByName(all), errors.Join(faults...)
 	}
 	for c, err := range readable(r, fleet) {
 		if err != nil {

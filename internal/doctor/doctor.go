@@ -124,9 +124,14 @@ func (d *Doctor) Examine(ctx context.Context, names []string) []Finding {
 }
 
 // Failed counts the findings that failed.
-func Failed(all []Finding) (n int) {
+func Failed(all []Finding) int { return count(all, Fail) }
+
+// Warned counts those that warn.
+func Warned(all []Finding) int { return count(all, Warn) }
+
+func count(all []Finding, s State) (n int) {
 	for _, f := range all {
-		if f.State == Fail {
+		if f.State == s {
 			n++
 		}
 	}

@@ -29,6 +29,9 @@ func (c Certificate) Standing(now time.Time) Standing {
 	if c.InUse != nil {
 		s.End = c.InUse.NotAfter.UTC()
 	}
+	if c.Status.Reason == reason.NotDue { // as it was when somebody looked last
+		s.Message = c.since(now, s.Message)
+	}
 	switch {
 	case c.Underway(now):
 		s.State, s.Message, s.Next = reason.InProgress, "being issued"+c.atSecond()+"; if that dies, the next one goes on from then", c.Status.Due.UTC()
@@ -39,6 +42,17 @@ func (c Certificate) Standing(now time.Time) Standing {
 		}
 	}
 	return s
+}
+
+// since is the message of what was not due, by what was wished since.
+func (c Certificate) since(now time.Time, message string) string {
+	switch {
+	case c.Status.Asked != nil:
+		return "asked for by hand (" + c.Status.Asked.Reason + ")"
+	case c.Need(now).Why == NeedChanged:
+		return "changed in the fleet file: what is in use is replaced"
+	}
+	return message
 }
 
 // atSecond says that the second CA issues it.

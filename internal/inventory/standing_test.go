@@ -15,7 +15,13 @@ func TestStanding(t *testing.T) {
 		change func(c *inventory.Certificate)
 		want   inventory.Standing
 	}{
-		"what is not due":               {func(c *inventory.Certificate) { c.Status.Reason, c.Status.Message = reason.NotDue, "issued" }, inventory.Standing{State: reason.NotDue, Message: "issued", Next: epoch.Add(60 * day), End: end}},
+		"what is not due": {func(c *inventory.Certificate) { c.Status.Reason, c.Status.Message = reason.NotDue, "issued" }, inventory.Standing{State: reason.NotDue, Message: "issued", Next: epoch.Add(60 * day), End: end}},
+		"changed since": {func(c *inventory.Certificate) {
+			c.Status.Reason, c.Status.Message, c.Wanted.KeyType, c.Wanted.Since = reason.NotDue, "issued", inventory.RSA4096, epoch.Add(2*day)
+		}, inventory.Standing{State: reason.NotDue, Message: "changed in the fleet file: what is in use is replaced", Next: epoch.Add(2 * day), End: end}},
+		"asked for since": {func(c *inventory.Certificate) {
+			c.Status.Reason, c.Status.Message, c.Status.Due, c.Status.Asked = reason.NotDue, "issued", soon, &inventory.Asked{Reason: "revoked", At: now}
+		}, inventory.Standing{State: reason.NotDue, Message: "asked for by hand (revoked)", Next: soon, End: end}},
 		"a new one":                     {func(c *inventory.Certificate) { c.InUse, c.Wanted.Since = nil, epoch }, inventory.Standing{Next: epoch}},
 		"a job":                         {func(c *inventory.Certificate) { c.Status.Reason, c.Status.Start = reason.Scheduled, soon }, inventory.Standing{State: reason.Scheduled, Next: soon, End: end}},
 		"a failure":                     {func(c *inventory.Certificate) { c.Status.Reason, c.Status.NextAttempt = reason.ZoneNotFound, soon }, inventory.Standing{State: reason.ZoneNotFound, Next: soon, End: end}},

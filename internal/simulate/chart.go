@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/certpace/certpace/internal/printable"
 )
 
 // The chart's measures, in pixels.
@@ -37,7 +39,7 @@ var panels = []panel{
 func WriteChart(w io.Writer, title string, s Scenario, r Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>%[1]s</title>\n"+
-		"<body style=\"font:14px sans-serif;margin:24px\"><h1 style=\"font-size:18px\">%[1]s</h1>\n", html.EscapeString(title))
+		"<body style=\"font:14px sans-serif;margin:24px\"><h1 style=\"font-size:18px\">%[1]s</h1>\n", html.EscapeString(printable.Line(title)))
 	m := r.Summary
 	fmt.Fprintf(&b, "<p>%s to %s: %d issued, %d orders, <b>%d denied</b>, <b>%d expired</b> beyond %d lost causes. Times are UTC.</p>\n",
 		stamp(s.Start), stamp(s.End()), m.Issued, m.Orders, m.Denied, m.Expired, m.LostCauses)

@@ -17,11 +17,11 @@ func TestWriteChart(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	if err := WriteChart(&b, "a <b> & c", s, r); err != nil {
+	if err := WriteChart(&b, "a <b> & c\u202e", s, r); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"a &lt;b&gt; &amp; c", "orders per hour", "least days left", "2026-12-01", ">50</text>", ">100</text>"} {
+	for _, want := range []string{"a &lt;b&gt; &amp; c\\u202e", "orders per hour", "least days left", "2026-12-01", ">50</text>", ">100</text>"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q isn't in the page", want)
 		}

@@ -55,11 +55,18 @@ func (a *applyCmd) Run(r *run) error {
 	return a.apply(r, op.Store, entries)
 }
 
+// read reads one byte more than a fleet file may have, so that what is too much is said by who knows what to do.
 func (a *applyCmd) read(r *run) ([]byte, error) {
-	if a.File == "-" {
-		return io.ReadAll(r.Stdin)
+	in := r.Stdin
+	if a.File != "-" {
+		f, err := os.Open(a.File)
+		if err != nil {
+			return nil, usage{fmt.Errorf("reading the fleet file: %w", err)}
+		}
+		defer f.Close()
+		in = f
 	}
-	data, err := os.ReadFile(a.File)
+	data, err := io.ReadAll(io.LimitReader(in, fleetfile.MaxBytes+1))
 	if err != nil {
 		return nil, usage{fmt.Errorf("reading the fleet file: %w", err)}
 	}

@@ -1,6 +1,7 @@
 package fleetfile
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -12,8 +13,47 @@ import (
 // certificates is the one field of the file.
 const certificates = "certificates"
 
-func (r *reader) file(data []byte) (entries []Entry) {
-	root := r.source(data)
+// file reads all certificates: in pieces where the file is large, and else as a whole.
+func (r *reader) file(data []byte, size int) []Entry {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if !r.readable(data) {
+		return nil
+	}
+	if len(data) > size {
+		if entries, ok := r.inPieces(data, size); ok {
+			return entries
+		}
+	}
+	if len(data) > mostWhole {
+		r.fault(place{line: 1}, "has %d bytes, and %d are the most for one that isn't plainly a list of certificates; begin it with %q, "+
+			"write each certificate from a \"- \" on, and nothing else, or split the file", len(data), mostWhole, certificates+":")
+		return nil
+	}
+	return r.part(r.source(data))
+}
+
+// inPieces reads a file piece by piece. It is false where that can't be done: a piece that isn't understood
+// may be one that was cut in the wrong place, and then nothing of any piece is kept.
+func (r *reader) inPieces(data []byte, size int) (entries []Entry, ok bool) {
+	all, count := pieces(data, size)
+	if count > MaxCertificates {
+		r.fault(place{line: 1}, "has %d certificates, and %d are the most; split it, and apply one part after the other", count, MaxCertificates)
+		return nil, true
+	}
+	for _, p := range all {
+		file, err := parse(p.text, p.line)
+		if err != nil {
+			*r = *newReader(r.defaults)
+			return nil, false
+		}
+		r.first = p.first
+		entries = append(entries, r.part(r.document(file))...)
+	}
+	return entries, len(all) > 0
+}
+
+// part reads the tree of a file, or of a piece of one.
+func (r *reader) part(root ast.Node) (entries []Entry) {
 	if root == nil {
 		return nil
 	}

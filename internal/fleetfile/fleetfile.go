@@ -30,14 +30,21 @@ type Defaults struct {
 
 // Parse reads a fleet file. Domains come back in lower case and sorted, key_type and acme_directory filled in. Where there are
 // faults there are no entries.
-func Parse(data []byte, d Defaults) ([]Entry, Faults) {
-	r := &reader{defaults: d, named: map[string]int{}, imported: map[string]int{}}
-	entries := r.file(data)
+func Parse(data []byte, d Defaults) ([]Entry, Faults) { return parseIn(data, d, pieceSize) }
+
+// parseIn is Parse with another size of pieces.
+func parseIn(data []byte, d Defaults, size int) ([]Entry, Faults) {
+	r := newReader(d)
+	entries := r.file(data, size)
 	if len(r.faults) == 0 {
 		return entries, nil
 	}
 	slices.SortStableFunc(r.faults, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
 	return nil, r.faults
+}
+
+func newReader(d Defaults) *reader {
+	return &reader{defaults: d, named: map[string]int{}, imported: map[string]int{}}
 }
 
 // reader walks one file and gathers its faults.
@@ -46,5 +53,6 @@ type reader struct {
 	faults      Faults
 	named       map[string]int // the line on which a name was first used
 	imported    map[string]int // the line on which an ARN of ACM was first named
+	first       int            // index of the first certificate of the piece that is read
 	noDirectory bool           // that there is no default CA was said already
 }

@@ -93,8 +93,12 @@ func (r *reader) list(at place, n ast.Node, what string, item field) {
 		r.fault(at, "is %s, and must be a list of %s: %s", kind(n), what, listHint(n, what))
 		return
 	}
+	first := 0
+	if at.owner == "" {
+		first = r.first
+	}
 	for i, v := range s.Values {
-		here := at.item(i)
+		here := at.item(first + i)
 		if isNull(v) {
 			r.fault(here.on(nullLine(s, i)), "is empty; fill it in, or remove it")
 			continue

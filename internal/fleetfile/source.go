@@ -9,25 +9,35 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // maxDepth bounds how deep brackets and list dashes may nest. A fleet file needs four levels; the parser recurses, and takes time that
 // grows with the square of the depth.
 const maxDepth = 5000
 
-// source turns the file into its one document's tree; nil where there is none, which has been reported then.
-func (r *reader) source(data []byte) ast.Node {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+// readable says whether a file is text that the parser may be given; what isn't, it has reported.
+func (r *reader) readable(data []byte) bool {
+	if len(data) > MaxBytes {
+		r.fault(place{line: 1}, "has %d bytes, and %d are the most; split it, and apply one part after the other", len(data), MaxBytes)
+		return false
+	}
 	if line, bad := invalidUTF8(data); bad {
 		r.fault(place{line: line}, "is not UTF-8 text; save the file as UTF-8")
-		return nil
+		return false
 	}
 	if line, deep := tooDeep(data); deep {
 		r.fault(place{line: line}, "nests more than %d levels deep; a fleet file has four", maxDepth)
-		return nil
+		return false
 	}
-	file, err := parse(data)
+	return true
+}
+
+// source turns a file into its one document's tree; nil where there is none, which has been reported then.
+func (r *reader) source(data []byte) ast.Node {
+	file, err := parse(data, 1)
 	if err != nil {
 		line, message := syntax(err)
 		r.fault(place{line: line}, "is not YAML or JSON: %s", message)
@@ -36,14 +46,23 @@ func (r *reader) source(data []byte) ast.Node {
 	return r.document(file)
 }
 
-// parse keeps a parser that gives up by panicking from taking the program with it.
-func parse(data []byte) (file *ast.File, err error) {
+// parse keeps a parser that gives up by panicking from taking the program with it. line is what the first line counts as: a piece
+// has its lines in the file.
+func parse(data []byte, line int) (file *ast.File, err error) {
 	defer func() {
 		if recover() != nil {
 			err = errors.New("the parser can't read it; simplify what is unusual in the file")
 		}
 	}()
-	return parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(data))
+	moved := map[*token.Position]bool{}
+	for _, t := range tokens {
+		if t.Position != nil && line != 1 && !moved[t.Position] {
+			moved[t.Position] = true
+			t.Position.Line += line - 1
+		}
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 // document picks the file's one document. Empty ones, as a closing `---` makes, hold nothing and do no harm.

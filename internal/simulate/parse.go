@@ -15,8 +15,11 @@ import (
 // longest is the longest simulation: what lies further away than two centuries leaves int64 nanoseconds.
 const longest = 100 * 365 * 24 * time.Hour
 
-// most is the largest fleet that is made.
-const most = 10_000_000
+// The bounds of a fleet: what a run keeps of it fits into 4 GB, some 5 kB for each certificate and 1 kB for each name.
+const (
+	mostCertificates = 500_000   // the most that a fleet is made for
+	mostNames        = 2_000_000 // of all certificates together
+)
 
 // Parse reads a scenario, YAML or JSON. The error is one message: the field, its value, and the fix.
 func Parse(r io.Reader) (Scenario, error) {
@@ -107,15 +110,18 @@ func (p *parser) fleet(s *Scenario, raw rawScenario) {
 func (p *parser) figures(raw rawScenario) Fleet {
 	f := raw.Fleet
 	made := Fleet{
-		Certificates:      int(p.integer("fleet.certificates", f.Certificates, 0, 1, most)),
+		Certificates:      int(p.integer("fleet.certificates", f.Certificates, 0, 1, mostCertificates)),
 		DomainsPer:        int(p.integer("fleet.domains_per_certificate", f.DomainsPer, 1, 1, maxNames)),
-		RegisteredDomains: int(p.integer("fleet.registered_domains", f.RegisteredDomains, 1, 1, most)),
-		PerSet:            int(p.integer("fleet.certificates_per_set", f.PerSet, 1, 1, most)),
+		RegisteredDomains: int(p.integer("fleet.registered_domains", f.RegisteredDomains, 1, 1, mostNames)),
+		PerSet:            int(p.integer("fleet.certificates_per_set", f.PerSet, 1, 1, mostCertificates)),
 		IssuedOver:        p.duration("fleet.issued_over", f.IssuedOver, 0, 0, longest),
 		IssuedBefore:      p.duration("fleet.issued_before", f.IssuedBefore, 0, 0, longest),
 		WantedOver:        p.duration("fleet.wanted_over", f.WantedOver, 0, 0, longest),
 	}
 	switch {
+	case made.Certificates*made.DomainsPer > mostNames:
+		p.fault("fleet", "%d certificates of %d domains have %d names, and %d are the most; give less, or simulate one part after the other",
+			made.Certificates, made.DomainsPer, made.Certificates*made.DomainsPer, mostNames)
 	case made.IssuedOver > 0 && made.WantedOver > 0:
 		p.fault("fleet.wanted_over", "%s stands beside issued_over; a fleet that is made is either in use or wanted, give one of both", made.WantedOver)
 	case made.IssuedBefore > 0 && made.IssuedOver == 0:

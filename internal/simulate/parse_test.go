@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,40 +73,42 @@ func TestParseRefusesNonsenseWithFieldValueAndFix(t *testing.T) {
 		field, value string // of the base, instead
 		want         []string
 	}{
-		"a burst of 0":                     {"overrides", "{new-orders-per-account: {burst: 0, count: 1, period: 3h}}", []string{"overrides.new-orders-per-account.burst: 0 ", "give"}},
-		"a negative count":                 {"overrides", "{new-orders-per-account: {burst: 1, count: -4, period: 3h}}", []string{"overrides.new-orders-per-account.count: -4 ", "give"}},
-		"a negative period":                {"limits", "{failed-authorizations: {burst: 1, count: 1, period: -1h}}", []string{"limits.failed-authorizations.period: -1h0m0s ", "give a positive duration"}},
-		"a period that is no duration":     {"limits", "{failed-authorizations: {burst: 1, count: 1, period: 7d}}", []string{`limits.failed-authorizations.period: "7d" `, "write it as Go does"}},
-		"an unknown limit":                 {"overrides", "{orders: {burst: 1, count: 1, period: 1h}}", []string{`overrides: limit "orders" is unknown`, "new-orders-per-account"}},
-		"an override as a limit":           {"limits", "{certificates-per-registered-domain-per-account: {burst: 1, count: 1, period: 1h}}", []string{"limits.certificates-per-registered-domain-per-account: exists as an override only", "overrides"}},
-		"a limit of a single key":          {"overrides", "{certificates-per-registered-domain/example.com: {burst: 1, count: 1, period: 1h}}", []string{`limit "certificates-per-registered-domain/example.com" is unknown`, "use one of"}},
-		"an unknown limit set":             {"limits", "zerossl", []string{`limits: "zerossl" is unknown`, "letsencrypt-staging"}},
-		"an unknown field":                 {"speed", "3", []string{`unknown field "speed"`, "correct its name"}},
-		"an unknown field further in":      {"worker", "{second_per_issuance: 3}", []string{`unknown field "second_per_issuance"`, "correct its name"}},
-		"an unknown field of a limit":      {"overrides", "{failed-authorizations: {burst: 1, count: 1, period: 1h, per: 3}}", []string{`unknown field "per"`}},
-		"no start":                         {"start", "", []string{"start: is missing", "2026-12-01T00:00:00Z"}},
-		"a start that is only a day":       {"start", "2026-12-01", []string{`start: "2026-12-01" is not a time`, "RFC 3339"}},
-		"an end before the start":          {"duration", "-24h", []string{"duration: -24h0m0s is not between", "give"}},
-		"no duration":                      {"duration", "", []string{"duration: is missing", "give"}},
-		"half a second":                    {"duration", "1500ms", []string{"duration: 1.5s has parts of a second", "whole"}},
-		"a share above one":                {"planner_share", "80", []string{`planner_share: "80" is not a share`, "0 to 1"}},
-		"a chance that is not a number":    {"failures", "{validation: NaN}", []string{`failures.validation: "NaN" is not a share`}},
-		"a tick longer than a message":     {"tick", "1h", []string{"tick: 1h0m0s is not between 1s and 15m0s", "give"}},
-		"a worker that takes no time":      {"worker", "{seconds_per_issuance: 0}", []string{"worker.seconds_per_issuance: 0 is out of range", "1 to 900"}},
-		"a worker in words":                {"worker", "{seconds_per_issuance: fast}", []string{`worker.seconds_per_issuance: "fast" is not a whole number`}},
-		"a list for a number":              {"seed", "[1]", []string{"a single value is wanted"}},
-		"no fleet":                         {"fleet", "", []string{"fleet: is missing", "give a file"}},
-		"a file and figures":               {"fleet", "{file: a, certificates: 3}", []string{`fleet.file: "a" stands beside figures`, "not both"}},
-		"no certificates":                  {"fleet", "{certificates: 0}", []string{"fleet.certificates: 0 is out of range", "give"}},
-		"in use and wanted at once":        {"fleet", "{certificates: 1, issued_over: 1h, wanted_over: 1h}", []string{"fleet.wanted_over: 1h0m0s stands beside issued_over"}},
-		"issued before, but over no time":  {"fleet", "{certificates: 1, issued_before: 1h}", []string{"fleet.issued_before: 1h0m0s stands without issued_over"}},
-		"broken for no time":               {"broken", "{share: 0.5}", []string{"broken.for: is missing"}},
-		"a revocation after the end":       {"revoke", "{share: 0.5, at: 25h}", []string{"revoke.at: 25h0m0s is not before the end"}},
-		"a truth that is neither":          {"ca", "{ari: maybe}", []string{`ca.ari: "maybe" is neither true nor false`}},
-		"what YAML can't read":             {"ca", "{ari: [", []string{"line "}},
-		"what nests without end":           {"ca", strings.Repeat("[", 5000), []string{"levels deep"}},
-		"a field twice":                    {"seed", "1\nseed: 2", []string{"seed", "already"}},
-		"a time that no certificate is in": {"start", "0001-01-01T00:00:00Z", []string{`start: "0001-01-01T00:00:00Z" is not between 1990 and 2100`}},
+		"a burst of 0":                        {"overrides", "{new-orders-per-account: {burst: 0, count: 1, period: 3h}}", []string{"overrides.new-orders-per-account.burst: 0 ", "give"}},
+		"a negative count":                    {"overrides", "{new-orders-per-account: {burst: 1, count: -4, period: 3h}}", []string{"overrides.new-orders-per-account.count: -4 ", "give"}},
+		"a negative period":                   {"limits", "{failed-authorizations: {burst: 1, count: 1, period: -1h}}", []string{"limits.failed-authorizations.period: -1h0m0s ", "give a positive duration"}},
+		"a period that is no duration":        {"limits", "{failed-authorizations: {burst: 1, count: 1, period: 7d}}", []string{`limits.failed-authorizations.period: "7d" `, "write it as Go does"}},
+		"an unknown limit":                    {"overrides", "{orders: {burst: 1, count: 1, period: 1h}}", []string{`overrides: limit "orders" is unknown`, "new-orders-per-account"}},
+		"an override as a limit":              {"limits", "{certificates-per-registered-domain-per-account: {burst: 1, count: 1, period: 1h}}", []string{"limits.certificates-per-registered-domain-per-account: exists as an override only", "overrides"}},
+		"a limit of a single key":             {"overrides", "{certificates-per-registered-domain/example.com: {burst: 1, count: 1, period: 1h}}", []string{`limit "certificates-per-registered-domain/example.com" is unknown`, "use one of"}},
+		"an unknown limit set":                {"limits", "zerossl", []string{`limits: "zerossl" is unknown`, "letsencrypt-staging"}},
+		"an unknown field":                    {"speed", "3", []string{`unknown field "speed"`, "correct its name"}},
+		"an unknown field further in":         {"worker", "{second_per_issuance: 3}", []string{`unknown field "second_per_issuance"`, "correct its name"}},
+		"an unknown field of a limit":         {"overrides", "{failed-authorizations: {burst: 1, count: 1, period: 1h, per: 3}}", []string{`unknown field "per"`}},
+		"no start":                            {"start", "", []string{"start: is missing", "2026-12-01T00:00:00Z"}},
+		"a start that is only a day":          {"start", "2026-12-01", []string{`start: "2026-12-01" is not a time`, "RFC 3339"}},
+		"an end before the start":             {"duration", "-24h", []string{"duration: -24h0m0s is not between", "give"}},
+		"no duration":                         {"duration", "", []string{"duration: is missing", "give"}},
+		"half a second":                       {"duration", "1500ms", []string{"duration: 1.5s has parts of a second", "whole"}},
+		"a share above one":                   {"planner_share", "80", []string{`planner_share: "80" is not a share`, "0 to 1"}},
+		"a chance that is not a number":       {"failures", "{validation: NaN}", []string{`failures.validation: "NaN" is not a share`}},
+		"a tick longer than a message":        {"tick", "1h", []string{"tick: 1h0m0s is not between 1s and 15m0s", "give"}},
+		"a worker that takes no time":         {"worker", "{seconds_per_issuance: 0}", []string{"worker.seconds_per_issuance: 0 is out of range", "1 to 900"}},
+		"a worker in words":                   {"worker", "{seconds_per_issuance: fast}", []string{`worker.seconds_per_issuance: "fast" is not a whole number`}},
+		"a list for a number":                 {"seed", "[1]", []string{"a single value is wanted"}},
+		"no fleet":                            {"fleet", "", []string{"fleet: is missing", "give a file"}},
+		"a file and figures":                  {"fleet", "{file: a, certificates: 3}", []string{`fleet.file: "a" stands beside figures`, "not both"}},
+		"no certificates":                     {"fleet", "{certificates: 0}", []string{"fleet.certificates: 0 is out of range", "give"}},
+		"more certificates than memory bears": {"fleet", "{certificates: 500001}", []string{"fleet.certificates: 500001 is out of range", "from 1 to 500000"}},
+		"more names than memory bears":        {"fleet", "{certificates: 400000, domains_per_certificate: 6}", []string{"400000 certificates of 6 domains have 2400000 names, and 2000000 are the most"}},
+		"in use and wanted at once":           {"fleet", "{certificates: 1, issued_over: 1h, wanted_over: 1h}", []string{"fleet.wanted_over: 1h0m0s stands beside issued_over"}},
+		"issued before, but over no time":     {"fleet", "{certificates: 1, issued_before: 1h}", []string{"fleet.issued_before: 1h0m0s stands without issued_over"}},
+		"broken for no time":                  {"broken", "{share: 0.5}", []string{"broken.for: is missing"}},
+		"a revocation after the end":          {"revoke", "{share: 0.5, at: 25h}", []string{"revoke.at: 25h0m0s is not before the end"}},
+		"a truth that is neither":             {"ca", "{ari: maybe}", []string{`ca.ari: "maybe" is neither true nor false`}},
+		"what YAML can't read":                {"ca", "{ari: [", []string{"line "}},
+		"what nests without end":              {"ca", strings.Repeat("[", 5000), []string{"levels deep"}},
+		"a field twice":                       {"seed", "1\nseed: 2", []string{"seed", "already"}},
+		"a time that no certificate is in":    {"start", "0001-01-01T00:00:00Z", []string{`start: "0001-01-01T00:00:00Z" is not between 1990 and 2100`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var text strings.Builder
@@ -229,6 +232,34 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("accepted, but makes no sense: %+v, %v", s, err)
 		}
 	})
+}
+
+// endless is a population that never ends; what was read of it is counted.
+type endless struct{ line, read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.line++
+	n := copy(p, fmt.Sprintf("{\"name\":\"n%d\",\"domains\":[\"n%d.example.com\"],\"wanted_at\":\"2026-12-01T00:00:00Z\"}\n", e.line, e.line))
+	e.read += n
+	return n, nil
+}
+
+func TestAPopulationBeyondWhatMemoryBearsIsRefusedWhileItIsRead(t *testing.T) {
+	for name, row := range map[string]struct {
+		most, names int
+		says        string
+	}{
+		"too many certificates": {1000, 5000, "population: line 1001: 1001 certificates with 1001 names so far, and 1000 with 5000 are the most; split the file"},
+		"too many names":        {5000, 1000, "population: line 1001: 1001 certificates with 1001 names so far, and 5000 with 1000 are the most; split the file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &endless{}
+			_, err := readPopulation(e, epoch, row.most, row.names)
+			if err == nil || !strings.Contains(err.Error(), row.says) || e.line > 1100 {
+				t.Errorf("got %v after %d lines", err, e.line)
+			}
+		})
+	}
 }
 
 func FuzzReadPopulation(f *testing.F) {

@@ -43,11 +43,16 @@ type line struct {
 // ReadPopulation reads a population: one JSON object a line; empty lines count for nothing. What was issued, was so before start. The
 // error is one message: the line, the field, its value, and the fix.
 func ReadPopulation(r io.Reader, start time.Time) ([]Member, error) {
+	return readPopulation(r, start, mostCertificates, mostNames)
+}
+
+// readPopulation is ReadPopulation with other bounds: of certificates, and of their names together.
+func readPopulation(r io.Reader, start time.Time, most, mostNames int) ([]Member, error) {
 	var all []Member
 	seen := map[string]int{}
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 4096), maxLine)
-	n := 0
+	n, names := 0, 0
 	for lines.Scan() {
 		n++
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
@@ -61,7 +66,11 @@ func ReadPopulation(r io.Reader, start time.Time) ([]Member, error) {
 			return nil, fmt.Errorf("population: line %d: name: %q is on line %d already; give each certificate a name of its own", n, m.Name, before)
 		}
 		seen[m.Name] = n
-		all = append(all, m)
+		all, names = append(all, m), names+len(m.Domains)
+		if len(all) > most || names > mostNames {
+			return nil, fmt.Errorf("population: line %d: %d certificates with %d names so far, and %d with %d are the most; split the file, and simulate one part after the other",
+				n, len(all), names, most, mostNames)
+		}
 	}
 	switch err := lines.Err(); {
 	case err != nil:

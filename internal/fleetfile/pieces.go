@@ -8,7 +8,7 @@ import (
 )
 
 // The bounds of a file. The parser keeps some 120 bytes for each byte that it reads, so a large file is read
-// in pieces: 500,000 certificates, the most that a fleet is made for, then take some 600 MB instead of 4.5 GB.
+// in pieces: 500,000 certificates, the most that a fleet is made for, then take some 900 MB instead of 4.5 GB.
 const (
 	MaxCertificates = 500_000
 	MaxBytes        = 512 << 20

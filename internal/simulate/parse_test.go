@@ -234,6 +234,20 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// Nine lines that each name the one before eight times stand for gigabytes.
+func TestAliasesOfAScenarioAreRefused(t *testing.T) {
+	bomb := "start: 2026-12-01T00:00:00Z\nx0: &o0 {a: {burst: 1, count: 1, period: 1h}}\n"
+	for i := 1; i < 10; i++ {
+		bomb += fmt.Sprintf("x%d: &o%d {<<: *o%d, a: *o%d, b: *o%d, c: *o%d, d: *o%d, e: *o%d, f: *o%d, g: *o%d}\n", i, i, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1)
+	}
+	for text, line := range map[string]int{bomb + "limits: *o9\n": 2, "seed: 1\nlimits:\n  <<: {a: b}\n": 3} {
+		_, err := Parse(strings.NewReader(text))
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("line %d: has a YAML anchor, alias or merge key; write the value itself", line)) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 // endless is a population that never ends; what was read of it is counted.
 type endless struct{ line, read int }
 

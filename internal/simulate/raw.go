@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 )
 
 // maxScenario is how many bytes a scenario may have; the fleet is in a file of its own.
@@ -119,6 +121,9 @@ func decode(r io.Reader) (raw rawScenario, err error) {
 			err = errors.New("scenario: the parser can't read it; simplify what is unusual in the file")
 		}
 	}()
+	if line := aliased(data); line > 0 {
+		return raw, fmt.Errorf("scenario: line %d: has a YAML anchor, alias or merge key; write the value itself", line)
+	}
 	err = yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&raw)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -127,6 +132,17 @@ func decode(r io.Reader) (raw rawScenario, err error) {
 		return raw, syntax(err)
 	}
 	return raw, nil
+}
+
+// aliased is the first line with an anchor, an alias or a merge key, 0 for none: a few lines of them can
+// stand for more than memory bears.
+func aliased(data []byte) (line int) {
+	for _, t := range lexer.Tokenize(string(data)) {
+		if t.Type == token.AnchorType || t.Type == token.AliasType || t.Type == token.MergeKeyType {
+			return t.Position.Line
+		}
+	}
+	return 0
 }
 
 // nests says whether brackets, or the dashes and question marks that begin a line, go deeper than any scenario.

@@ -87,10 +87,14 @@ func (c Certificate) Windowed(w *Window) Certificate {
 	return c
 }
 
-// RenewAt is the moment at which what c has in use is to be renewed: the chosen one, unless that was chosen by a window that can't be
-// followed and lies in the last part of the life or beyond it. Then it is chosen anew. Something must be in use.
+// LatestTurn is the latest moment at which what is in use may be planned to be renewed, with a tenth of its life left. Of a short life that
+// lies in the last part: so late is only what a scarce budget carries no sooner.
+func (u InUse) LatestTurn() time.Time { return u.NotAfter.Add(-u.life() / 10) }
+
+// RenewAt is the moment at which what c has in use is to be renewed: the chosen one, unless that leaves no time, as where it was chosen by a
+// window that can't be followed. Then it is chosen anew. Something must be in use.
 func (c Certificate) RenewAt() time.Time {
-	if u := c.InUse; u.RenewAt.After(u.LastPart()) {
+	if u := c.InUse; u.RenewAt.After(u.LatestTurn()) {
 		return earlier(u.ChooseRenewAt(c.Name), u.LastPart())
 	}
 	return c.InUse.RenewAt

@@ -123,8 +123,8 @@ func TestNoTimeOutlivesWhatIsInUse(t *testing.T) {
 		c.Status.Reason, c.Status.At = rapid.SampledFrom(reason.Failing()).Draw(t, "reason"), now
 		c.Status.NextAttempt = anyTime(t, "next attempt")
 		last := u.LastPart()
-		if need := c.Need(now); need.Why != inventory.NeedRenewal || need.At.After(last) {
-			t.Fatalf("needed at %s, the last part begins at %s", need.At, last)
+		if need := c.Need(now); need.Why != inventory.NeedRenewal || need.At.After(u.LatestTurn()) {
+			t.Fatalf("needed at %s, a tenth of the life is left at %s", need.At, u.LatestTurn())
 		}
 		for name, at := range map[string]time.Time{
 			"look": c.LookBy(now), "attempt": c.AttemptBy(anyTime(t, "named"), now), "recorded attempt": c.NextAttempt(),

@@ -145,7 +145,7 @@ func (c *calendar) book(cert *inventory.Certificate, t turn) *Place {
 	}
 	u := cert.InUse
 	life := u.NotAfter.Sub(u.NotBefore)
-	earliest := latest(u.NotBefore.Add(life/7), cert.GuardedUntil(c.now))
+	earliest := latest(u.NotBefore.Add(life/7), t.earliest, cert.GuardedUntil(c.now))
 	h := c.choose(c.wanted(u, t), HourOf(earliest.Add(time.Hour-1)), HourOf(t.latest))
 	*c.hour(h)++
 	return &Place{RenewAt: c.within(h, u, t), Booking: inventory.Booking{Serial: u.Serial, Hour: h.Time(), Rate: t.rate()}}

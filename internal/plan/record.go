@@ -34,6 +34,7 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	if o.Reason != "" && c.CameToNothing(p.Now) {
 		s.Repeats++
 	}
+	s.NextAttempt = c.NextAttempt() // bounded by when it was named, which is overwritten
 	switch {
 	case o.Sends():
 		j = o.Job()

@@ -171,6 +171,23 @@ var runs = map[string]struct {
 			}
 		},
 	},
+	"a day's certificates outlive what their set of names has tokens for, for as long as it can": {
+		"duration: 240h\nca: {lifetime: 24h, ari: false}\nworker: {seconds_per_issuance: 5}\n" +
+			"fleet: {certificates: 20, domains_per_certificate: 1, registered_domains: 20, issued_over: 2h, issued_before: 1h}\n",
+		func(t *testing.T, m Summary) {
+			if m.Expired != 0 || m.Lapsed != 0 || m.Renewed < 200 {
+				t.Errorf("%+v; want all kept alive", m)
+			}
+		},
+	},
+	"four hours of life without limits are enough": {short("4h"), keptAlive(20 * 35)},
+	"so is one hour":                               {short("1h"), keptAlive(20 * 140)},
+	"so is a day":                                  {short("24h"), keptAlive(20 * 5)},
+	"so are 47 hours":                              {short("47h"), keptAlive(20 * 2)},
+	"so are 160 hours":                             {short("160h"), keptAlive(0)},
+	"and failures of short lives are tried again in time": {
+		short("4h") + "failures: {validation: 0.1, unavailable: 0.1}\n", keptAlive(20 * 30),
+	},
 	"no limits at all leave only the worker": {
 		"duration: 24h\nlimits: {}\nworker: {seconds_per_issuance: 1}\nfleet: {certificates: 1000, registered_domains: 1}\n",
 		func(t *testing.T, m Summary) {
@@ -179,6 +196,21 @@ var runs = map[string]struct {
 			}
 		},
 	},
+}
+
+// short is a CA of one's own, without limits, that issues for a short life: 20 certificates of it for three days, none of which ends within a tick.
+func short(life string) string {
+	return "duration: 72h\nlimits: {}\nca: {lifetime: " + life + ", ari: false}\nworker: {seconds_per_issuance: 5}\n" +
+		"fleet: {certificates: 20, domains_per_certificate: 1, registered_domains: 20, issued_over: 30m}\n"
+}
+
+// keptAlive wants nothing lapsed, and at least so many renewals.
+func keptAlive(renewed int) func(*testing.T, Summary) {
+	return func(t *testing.T, m Summary) {
+		if m.Expired != 0 || m.Lapsed != 0 || m.Renewed < renewed {
+			t.Errorf("%+v; want none lapsed, and %d renewals", m, renewed)
+		}
+	}
 }
 
 func TestRun(t *testing.T) {

@@ -64,7 +64,7 @@ type Fleet struct {
 }
 
 // interval is how long after its issuance a certificate is renewed: with a third of its life left, or half below ten days; without renewal information
-// before the CA forgets its set, if its domains are limited.
+// before the CA forgets its set, if its domains are limited, and no sooner than the tokens of its set come back, if an eighth of its life is left then.
 func (s Scenario) interval() time.Duration {
 	life := s.CA.Lifetime
 	interval := life - life/3
@@ -72,6 +72,9 @@ func (s Scenario) interval() time.Duration {
 		interval = life / 2
 	}
 	limits := ratesOf(s)
+	if set, limited := limits[budget.CertificatesPerExactSet]; limited && !s.CA.ARI {
+		interval = max(interval, min(time.Duration(set.emission), life*7/8))
+	}
 	_, shared := limits[budget.CertificatesPerRegisteredDomain]
 	_, own := limits[budget.CertificatesPerRegisteredDomainPerAccount]
 	if !s.CA.ARI && (shared || own) {

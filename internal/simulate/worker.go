@@ -285,7 +285,7 @@ func (w *worker) issued(f *flight) {
 // fail writes a failure down: the next attempt is a backoff away.
 func (w *worker) fail(e *entry, l letter, now time.Time, why reason.Reason) {
 	n := e.certificate.Status.Failures + 1
-	w.wait(e, l, now, inventory.Status{Failures: n, Reason: why, NextAttempt: now.Add(inventory.Backoff(n))})
+	w.wait(e, l, now, inventory.Status{Failures: n, Reason: why, NextAttempt: now.Add(e.certificate.Backoff(n))})
 }
 
 // wait ends an attempt that issued nothing. What is soon enough comes back by its letter, everything else by the table.

@@ -33,7 +33,7 @@ func (r *run) order(ca CA) (Order, error) {
 	r.iss.OrderURL, r.iss.Sent = order.URL, false
 	r.iss.Told, r.iss.ToldAt = nil, time.Time{}
 	if r.iss.Rehearsal == "" { // with no key there is none that another certificate's could be taken for
-		r.iss.Hold = order.Expires
+		r.iss.Hold = earlier(order.Expires, r.Now().Add(longestOrder))
 	}
 	return order, r.progress()
 }
@@ -48,6 +48,10 @@ func (r *run) line() (leave func()) {
 	turn.(*sync.Mutex).Lock()
 	return turn.(*sync.Mutex).Unlock
 }
+
+// longestOrder is how long a CA is taken at its word for how long its order lives: Let's Encrypt's live for a week. Until an order's end no other
+// certificate of the same names may be issued in its place.
+const longestOrder = 7 * 24 * time.Hour
 
 // mostSearches is how often in one invocation an order is made again that isn't in the account's list: each is paid for.
 const mostSearches = 3

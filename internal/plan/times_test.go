@@ -86,13 +86,6 @@ func TestNothingThatIsSaidPutsALookOffBeyondTheEnd(t *testing.T) {
 	})
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
 // A window that moves to the year 9999 and back leaves the certificate with the renewal that its life asks for.
 func TestAWindowOfTheYear9999IsNoWindow(t *testing.T) {
 	clock := now

@@ -22,7 +22,9 @@ type planned struct {
 	Start       *time.Time    `json:"start"`
 	Limit       string        `json:"limit,omitempty"`
 	LimitKey    string        `json:"limit_key,omitempty"`
-	Until       *time.Time    `json:"until"`
+	Until       *time.Time    `json:"until"`              // when the certificate is looked at again
+	NextAttempt *time.Time    `json:"next_attempt"`       // when something happens to it next, as status will say
+	NotAfter    *time.Time    `json:"not_after"`          // of what is in use
 	Directory   string        `json:"acme_directory"`     // of the CA that is, or would be, asked next
 	Fallback    string        `json:"fallback,omitempty"` // why that is the second CA
 }
@@ -67,10 +69,10 @@ func (p *planCmd) Run(r *run) error {
 
 func plannedOf(p plan.Plan, o *plan.Outcome) planned {
 	c := p.Record(*o)
-	s := c.Status
+	s, at := c.Status, c.Standing(p.Now)
 	x := planned{
-		Certificate: o.Certificate.Name, Reason: s.Reason, Message: s.Message, Start: optional(o.Start),
-		Limit: s.Limit, LimitKey: s.LimitKey, Until: optional(s.Due),
+		Certificate: o.Certificate.Name, Reason: at.State, Message: at.Message, Start: optional(o.Start),
+		Limit: s.Limit, LimitKey: s.LimitKey, Until: optional(s.Due), NextAttempt: optional(at.Next), NotAfter: optional(at.End),
 		Directory: c.Ordered().Directory, Fallback: s.Fallback,
 	}
 	if o.Sends() {

@@ -12,11 +12,14 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/doctor"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/issuer"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
+	"github.com/certpace/certpace/internal/suffix"
 	"github.com/certpace/certpace/internal/vault"
 )
 
@@ -132,6 +135,50 @@ func TestEveryVerbSaysTheSameOfACertificate(t *testing.T) {
 	}
 	if sum != renewals || len(told) < len(fleet)/3 {
 		t.Errorf("the report has %d renewals, status %d; the doctor names %d of %d", sum, renewals, len(told), len(fleet))
+	}
+}
+
+// What plan shows is what status shows once the tick is over.
+func TestPlanSaysWhatStatusWillSay(t *testing.T) {
+	now := time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
+	const ca = "https://ca.example/d"
+	full := budget.Key{CA: "ca.example", Limit: budget.CertificatesPerRegisteredDomain, Subject: "full.example"}
+	fleet := variety(now)
+	for i := range fleet {
+		fleet[i].Shard, fleet[i].Wanted.Domains = "0", []string{fmt.Sprintf("c%d.%s.example", i, []string{"a", "full"}[i%2])}
+		if fleet[i].InUse != nil {
+			fleet[i].InUse.Domains, fleet[i].InUse.Serial = fleet[i].Wanted.Domains, fmt.Sprint(i)
+		}
+		if i%3 > 0 {
+			fleet[i].Status.Due = now
+		}
+	}
+	limits := budget.LetsEncrypt()
+	decided := plan.Decide(plan.Input{
+		Now: now, Tick: 15 * time.Minute, Shard: "0", Share: 0.8, Pace: plan.Pace{PerIssuance: 20 * time.Second, AtLeast: 1}, Certificates: fleet,
+		CAs: map[string]plan.CA{ca: {Host: "ca.example", Limits: limits}}, Registered: suffix.RegisteredDomains,
+		Have: map[budget.Key]budget.Bucket{full: budget.BucketAt(now.Add(limits[full.Limit].Refill()).UnixNano())},
+	})
+	seen := map[reason.Reason]int{}
+	for i := range decided.Outcomes {
+		o := &decided.Outcomes[i]
+		x, c := plannedOf(decided, o), decided.Record(*o)
+		s := statusOf(c, now)
+		seen[x.Reason]++
+		if x.Reason != s.Reason || x.Message != s.Message || x.Limit != s.Limit || x.LimitKey != s.LimitKey || !sameTime(x.NotAfter, s.NotAfter) || !sameTime(x.NextAttempt, s.NextAttempt) {
+			t.Errorf("%s: plan says %s %q %v %v, status %s %q %v %v", x.Certificate, x.Reason, x.Message, x.NextAttempt, x.NotAfter, s.Reason, s.Message, s.NextAttempt, s.NotAfter)
+		}
+		if o.Sends() && o.Start.After(now) && !sameTime(x.Start, s.NextAttempt) {
+			t.Errorf("%s: the job starts at %v, and status says %v", x.Certificate, x.Start, s.NextAttempt)
+		}
+		if x.NextAttempt != nil && x.NextAttempt.Before(now) {
+			t.Errorf("%s: %s, and what comes next was at %s", x.Certificate, x.Reason, x.NextAttempt)
+		}
+	}
+	for _, r := range []reason.Reason{reason.Scheduled, reason.Budget, reason.Disabled, reason.NotDue, reason.WorkerFull} {
+		if seen[r] == 0 {
+			t.Errorf("nothing is %s: %v", r, seen)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 )
 
@@ -41,5 +42,8 @@ var acts = map[reason.Reason]string{
 
 // act is what somebody should do about a certificate.
 func (v *visit) act(c *inventory.Certificate, at inventory.Standing) string {
+	if c.Endangered(v.Now) && (at.State == reason.Budget || at.State == reason.Scheduled && c.Status.Repeats > 0) {
+		return plan.Remedy(c) // which has the figures
+	}
 	return strings.ReplaceAll(acts[at.State], "NAME", c.Name)
 }

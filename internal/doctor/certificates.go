@@ -48,8 +48,8 @@ func (v *visit) certificate(c *inventory.Certificate) {
 	case at.End.IsZero():
 	case !at.End.After(v.Now):
 		f.Message = "it ended at " + at.End.Format(time.RFC3339) + ": " + f.Message
-	case f.State == Fail && v.Now.After(c.LastPart()):
-		f.Message = "it ends at " + at.End.Format(time.RFC3339) + ", and its successor isn't there: " + f.Message
+	case c.Endangered(v.Now):
+		f.Message = "it ends at " + at.End.Format(time.RFC3339) + ", and its successor may not be there by then: " + f.Message
 	}
 	v.found = append(v.found, f)
 }
@@ -63,11 +63,12 @@ func given(t time.Time) *time.Time {
 	return &t
 }
 
-// stateOf is a certificate's health: it fails where the end of what is in use is near or past, or where waiting doesn't help.
+// stateOf is a certificate's health: it fails where what is in use ended, or may end before its successor is there, by the rule of every other
+// warning (inventory.Certificate.Endangered), and where waiting doesn't help.
 func (v *visit) stateOf(c *inventory.Certificate) State {
 	s := &c.Status
 	switch {
-	case c.InUse != nil && v.Now.After(c.LastPart()):
+	case c.Endangered(v.Now):
 		return Fail
 	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid, c.AwaitsPerson():
 		return Fail

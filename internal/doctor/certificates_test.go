@@ -18,6 +18,7 @@ func ailing(name string, ends time.Duration, r reason.Reason, message string, fa
 	c.Name, c.InUse.NotAfter = name, now.Add(ends)
 	c.InUse.NotBefore = c.InUse.NotAfter.Add(-90 * day)
 	c.Status.Reason, c.Status.Message, c.Status.Failures, c.Status.NextAttempt = r, message, failures, now.Add(time.Hour)
+	c.Status.Due = c.Status.NextAttempt
 	return c
 }
 
@@ -49,7 +50,7 @@ func TestEachCertificateHasItsOwnMessageEndAndAct(t *testing.T) {
 		act   string
 	}{
 		{"ended", doctor.Fail, "it ended at 2026-12-01T08:00:00Z: no zone for ended.example", "`certpace reissue ended`"},
-		{"near", doctor.Fail, "it ends at 2026-12-03T09:00:00Z, and its successor isn't there: no zone for near.example", "`certpace reissue near`"},
+		{"near", doctor.Fail, "it ends at 2026-12-03T09:00:00Z, and its successor may not be there by then: no zone for near.example", "`certpace reissue near`"},
 		{"paused", doctor.Fail, "the CA paused this account", "`certpace budgets resume paused`"},
 		{"later", doctor.Warn, "no zone for later.example", "`certpace reissue later`"},
 	} {
@@ -97,5 +98,34 @@ func TestEveryReasonHasAnAct(t *testing.T) {
 				t.Errorf("nothing to do about %q: %+v", r, f)
 			}
 		}
+	}
+}
+
+// What only waits for a turn that comes in time is in no danger, and what has one after its end is, however far that is.
+func TestTheDoctorJudgesByTheRuleOfEveryWarning(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ends, turn time.Duration
+		state      doctor.State
+		act        string
+	}{
+		"a turn in time, near the end":  {2 * day, time.Hour, doctor.OK, ""},
+		"a turn after an end far ahead": {20 * day, 23 * day, doctor.Fail, "`certpace budgets set certificates-per-registered-domain --for example.com`"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := ailing("www", tc.ends, reason.Budget, "no room", 0)
+			c.Status.Due, c.Status.Turn = now.Add(time.Hour), now.Add(tc.turn)
+			c.Status.Limit, c.Status.LimitKey = "certificates-per-registered-domain", "example.com"
+			p := healthy()
+			p.fleet = []inventory.Certificate{c}
+			state, act := doctor.OK, ""
+			for _, f := range p.examine() {
+				if f.Subject == "www" && f.Check == "certificates" {
+					state, act = f.State, f.Act
+				}
+			}
+			if state != tc.state || !strings.Contains(act, tc.act) || c.Endangered(now) != (state == doctor.Fail) {
+				t.Errorf("%s: %s", state, act)
+			}
+		})
 	}
 }

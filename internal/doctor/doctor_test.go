@@ -191,7 +191,7 @@ func TestWhatStandsInTheWay(t *testing.T) {
 			}, "certificates", doctor.Warn, "no zone for a.example",
 		},
 		"one in the last tenth of its life, whatever it waits for": {
-			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "it ends at 2026-12-04T09:00:00Z, and its successor isn't there",
+			func(p *patient) { p.fleet[0].InUse.NotAfter, p.fleet[0].Status.Reason = now.Add(3*day), reason.Budget }, "certificates", doctor.Fail, "it ends at 2026-12-04T09:00:00Z, and its successor may not be there by then",
 		},
 		"an account that is paused": {
 			func(p *patient) { p.fleet[0].Status.Reason = reason.AccountPaused }, "certificates", doctor.Fail, "account-paused",

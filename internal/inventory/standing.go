@@ -71,9 +71,12 @@ func (c Certificate) next(now time.Time) time.Time {
 		return s.Start
 	case c.AwaitsPerson():
 		return time.Time{}
+	case s.Reason == reason.Budget, s.Reason == reason.WorkerFull, s.Reason == reason.InProgress, s.Reason == reason.RecentlyIssued:
+		at, _ := c.Turn(now) // not when somebody only looks again
+		return later(at, s.NextAttempt)
 	case !s.NextAttempt.IsZero():
 		return s.NextAttempt
-	case s.Reason == reason.WorkerFull, s.Reason == reason.InProgress, s.Reason == reason.CACooling: // its turn, or when somebody looks again
+	case s.Reason == reason.CACooling:
 		return s.Due
 	case s.Asked != nil: // a wish that has to wait comes before the schedule
 		return s.Due

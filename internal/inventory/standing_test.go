@@ -26,6 +26,9 @@ func TestStanding(t *testing.T) {
 		"a job":                         {func(c *inventory.Certificate) { c.Status.Reason, c.Status.Start = reason.Scheduled, soon }, inventory.Standing{State: reason.Scheduled, Next: soon, End: end}},
 		"a failure":                     {func(c *inventory.Certificate) { c.Status.Reason, c.Status.NextAttempt = reason.ZoneNotFound, soon }, inventory.Standing{State: reason.ZoneNotFound, Next: soon, End: end}},
 		"one that waits for the worker": {func(c *inventory.Certificate) { c.Status.Reason, c.Status.Due = reason.WorkerFull, soon }, inventory.Standing{State: reason.WorkerFull, Next: soon, End: end}},
+		"one that is looked at before its turn": {func(c *inventory.Certificate) {
+			c.Status.Reason, c.Status.NextAttempt, c.Status.Due, c.Status.Turn = reason.Budget, soon, soon, epoch.Add(day)
+		}, inventory.Standing{State: reason.Budget, Next: epoch.Add(day), End: end}},
 		"one that lets another of its names go first": {func(c *inventory.Certificate) { c.Status.Reason, c.Status.Due = reason.InProgress, soon }, inventory.Standing{State: reason.InProgress, Next: soon, End: end}},
 		"an invocation holds it": {func(c *inventory.Certificate) {
 			c.Status.Reason, c.Status.Message, c.Status.Due, c.Status.Issuance = reason.Scheduled, "a job starts", soon, "k"

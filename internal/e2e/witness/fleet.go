@@ -126,6 +126,8 @@ type Planned struct {
 	Limit       string        `json:"limit"`
 	LimitKey    string        `json:"limit_key"`
 	Until       *time.Time    `json:"until"`
+	NextAttempt *time.Time    `json:"next_attempt"`
+	NotAfter    *time.Time    `json:"not_after"`
 	Directory   string        `json:"acme_directory"`
 	Fallback    string        `json:"fallback"`
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
 	"github.com/certpace/certpace/internal/e2e/witness"
 	"github.com/certpace/certpace/internal/event"
 	"github.com/certpace/certpace/internal/lab/ca"
@@ -43,6 +46,7 @@ var kept = []witness.Entry{
 	{Name: "limited", Domains: []string{"limited.kept.test"}},
 	{Name: "paused", Domains: []string{"paused.kept.test"}},
 	{Name: "unproved", Domains: []string{"unproved.kept.test"}},
+	{Name: "doomed", Domains: []string{"doomed.kept.test"}},
 }
 
 var issueKept sync.Once
@@ -233,6 +237,31 @@ func TestADeniedAction(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A secret that somebody deleted can't be read for the days that it waits, and its consumers know it before anybody else does.
+func TestASecretThatIsMarkedForDeletion(t *testing.T) {
+	w, ctx := world, context.Background()
+	w.Watch(t)
+	before := inUse(t, w, "doomed")
+	id := aws.String(w.SecretPrefix + "doomed")
+	if _, err := w.Secrets.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: id}); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.Delivered(t, w.Send(t, `{"certificate":"doomed","reason":"revoked"}`)); !o.Acknowledged {
+		t.Errorf("the delivery ended with %+v", o)
+	}
+	failed(t, w, "doomed", reason.Configuration, 24*time.Hour, "aws secretsmanager restore-secret --secret-id "+*id, before.Serial)
+	if orders := w.OrdersOf(before.Domains...); len(orders) != 1 {
+		t.Errorf("%d orders: nothing could have been stored", len(orders))
+	}
+	if _, err := w.Secrets.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: id}); err != nil {
+		t.Fatal(err)
+	}
+	w.AgeAttempt(t, "doomed")
+	w.RunTick(t)
+	w.AwaitIssued(t, "doomed", before.Serial)
+	w.Replaced(t, "doomed", "revoked", before)
 }
 
 func TestAValidationThatFails(t *testing.T) {

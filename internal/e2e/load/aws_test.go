@@ -21,7 +21,7 @@ var ofAnIssuance = map[string]int{
 	"dynamodb:BatchGetItem":            2, // when the set was issued, budgets
 	"dynamodb:PutItem":                 9, // lease taken and given back, and what each step needs before it acts
 	"dynamodb:TransactWriteItems":      3, // claim, pay, close
-	"secretsmanager:GetSecretValue":    3, // what is in use, the staged key, what was stored
+	"secretsmanager:GetSecretValue":    4, // what is in use, the staged key, what was stored, what is current when it gets its tags
 	"secretsmanager:CreateSecret":      2, // the staged key, the certificate
 	"secretsmanager:DescribeSecret":    3, // is there a secret, which version is current, which tags has it
 	"secretsmanager:DeleteSecret":      1, // the staged key

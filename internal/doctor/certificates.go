@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -44,6 +45,7 @@ func (v *visit) certificate(c *inventory.Certificate) {
 		Check: "certificates", Subject: c.Name, State: v.stateOf(c), Message: cmp.Or(at.Message, at.Word()), Reason: at.State,
 		NotAfter: given(at.End), NextAttempt: given(at.Next), Act: v.act(c, at),
 	}
+	f.Message += owes(c)
 	switch {
 	case at.End.IsZero():
 	case !at.End.After(v.Now):
@@ -70,10 +72,28 @@ func (v *visit) stateOf(c *inventory.Certificate) State {
 	switch {
 	case c.Endangered(v.Now):
 		return Fail
-	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid, c.AwaitsPerson():
+	case s.Reason == reason.AccountPaused, s.Reason == reason.Invalid, c.AwaitsPerson(), behind(c, v.Now):
 		return Fail
-	case s.Failures > 0:
+	case s.Failures > 0, owes(c) != "":
 		return Warn
 	}
 	return OK
+}
+
+func behind(c *inventory.Certificate, now time.Time) bool {
+	_, is := c.LeftBehind(now)
+	return is
+}
+
+// owes are the words for a follow-up that failed; empty where none did.
+func owes(c *inventory.Certificate) string {
+	f, failed := c.FailedFollowup()
+	if !failed {
+		return ""
+	}
+	say := fmt.Sprintf("; owed, and failed %d times: %s", f.Failures, f.Message)
+	if !f.Ends.IsZero() {
+		say += "; who reads from there has the certificate of before, until " + f.Ends.UTC().Format(time.RFC3339)
+	}
+	return say
 }

@@ -212,6 +212,16 @@ func TestWhatStandsInTheWay(t *testing.T) {
 				p.keys = []vault.Pending{{Name: "certpace/pending/www/1", Certificate: "www", Created: now.Add(-25 * time.Hour)}}
 			}, "keys", doctor.Warn, "--secret-id certpace/pending/www/1",
 		},
+		"an import that fails": {
+			func(p *patient) {
+				p.fleet[0] = p.fleet[0].Owe(inventory.Followup{Kind: inventory.ImportACM, ARN: "arn:1", Failures: 2, Message: "allow acm:ImportCertificate", Next: now.Add(time.Hour), Ends: now.Add(30 * day)})
+			}, "certificates", doctor.Warn, "allow acm:ImportCertificate; who reads from there has the certificate of before, until 2026-12-31",
+		},
+		"one whose consumers are near their end": {
+			func(p *patient) {
+				p.fleet[0] = p.fleet[0].Owe(inventory.Followup{Kind: inventory.ImportACM, ARN: "arn:1", Failures: 2, Message: "allow acm:ImportCertificate", Next: now.Add(time.Hour), Ends: now.Add(2 * day)})
+			}, "certificates", doctor.Fail, "until 2026-12-03",
+		},
 		"a key that is young": {
 			func(p *patient) {
 				p.keys = []vault.Pending{{Name: "certpace/pending/www/1", Certificate: "www", Created: now.Add(-23 * time.Hour)}}

@@ -67,3 +67,49 @@ func TestConsumersEndWhereTheNewCertificateHasNotComeYet(t *testing.T) {
 		})
 	}
 }
+
+func TestWhoIsLeftBehindIsInDanger(t *testing.T) {
+	now := time.Date(2026, 12, 1, 9, 0, 0, 0, time.UTC)
+	day := 24 * time.Hour
+	for name, tc := range map[string]struct {
+		followup inventory.Followup // of what was in use before, which ends in 5 days where that isn't said
+		ends     time.Duration
+		want     bool
+	}{
+		"an import that fails, near the end of what ACM has":    {followup: inventory.Followup{Failures: 1, Next: now.Add(time.Hour)}, ends: 5 * day, want: true},
+		"long before that end it isn't yet":                     {followup: inventory.Followup{Failures: 3, Next: now.Add(time.Hour)}, ends: 20 * day},
+		"after that end it still is":                            {followup: inventory.Followup{Failures: 9, Next: now.Add(time.Hour)}, ends: -day, want: true},
+		"one that is only due":                                  {followup: inventory.Followup{Next: now.Add(-time.Minute)}, ends: 5 * day},
+		"one that nobody does":                                  {followup: inventory.Followup{Next: now.Add(-time.Hour)}, ends: 5 * day, want: true},
+		"one whose next try comes after the end":                {followup: inventory.Followup{Failures: 4, Next: now.Add(30 * day)}, ends: 20 * day, want: true},
+		"one of which nobody knows what is there":               {followup: inventory.Followup{Failures: 4, Next: now.Add(time.Hour)}},
+		"one whose consumers have what is in use, only without": {followup: inventory.Followup{Failures: 4, Next: now.Add(time.Hour)}, ends: 80 * day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := inventory.Certificate{
+				Name: "www", Wanted: inventory.Wanted{Enabled: true, Domains: []string{"a.example"}},
+				InUse:  &inventory.InUse{Serial: "2", NotBefore: now.Add(-10 * day), NotAfter: now.Add(80 * day), RenewAt: now.Add(50 * day), Domains: []string{"a.example"}, SecretARN: "arn:www"},
+				Status: inventory.Status{Reason: reason.NotDue, Due: now.Add(day)},
+			}
+			if c.Endangered(now) {
+				t.Fatal("it is in danger without any follow-up")
+			}
+			f := tc.followup
+			f.Kind, f.ARN = inventory.ImportACM, "arn:1"
+			if tc.ends != 0 {
+				f.Ends = now.Add(tc.ends)
+			}
+			c = c.Owe(f)
+			if got := c.Endangered(now); got != tc.want {
+				t.Errorf("in danger: %t", got)
+			}
+			if want := c.ConsumersEnd().Add(-9 * day); !c.ConsumersLastPart().Equal(want) {
+				t.Errorf("the last part begins at %s, want %s", c.ConsumersLastPart(), want)
+			}
+			c.Wanted.Enabled = false
+			if c.Endangered(now) {
+				t.Error("what is switched off is in danger")
+			}
+		})
+	}
+}

@@ -18,12 +18,16 @@ const unseen = 30 * time.Minute
 //
 //   - whose turn comes too late for a successor to be there before the end, however far that is, and whether or not it is known
 //     for sure;
-//   - whose turn is not known for sure, from the beginning of the last part of its life (LastPart) on, and after its end.
+//   - whose turn is not known for sure, from the beginning of the last part of its life (LastPart) on, and after its end;
+//   - whose successor is there, but not where all of its consumers read (LeftBehind).
 //
 // No reason exempts: a reason only makes a turn known, or doesn't (Turn).
 func (c *Certificate) Endangered(now time.Time) bool {
 	if c.InUse == nil || !c.Wanted.Enabled {
 		return false
+	}
+	if _, behind := c.LeftBehind(now); behind {
+		return true
 	}
 	at, known := c.Turn(now)
 	if later(at, now).Add(issuanceTakes).After(c.Deadline()) {

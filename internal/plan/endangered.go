@@ -72,10 +72,23 @@ func (p *Plan) override(o *Outcome) string {
 	return ""
 }
 
+// undelivered is the first follow-up that keeps consumers with the certificate of before.
+func undelivered(c *inventory.Certificate) (f inventory.Followup, owed bool) {
+	for _, f := range c.Followups {
+		if c.InUse != nil && !f.Ends.IsZero() && f.Ends.Before(c.InUse.NotAfter) {
+			return f, true
+		}
+	}
+	return f, false
+}
+
 // Remedy is what a person can do for a certificate that may end before its successor is there.
 func Remedy(c *inventory.Certificate) string {
 	s := &c.Status
 	again := "then `certpace reissue " + c.Name + "`"
+	if f, owed := undelivered(c); owed && s.Failures == 0 {
+		return fmt.Sprintf("its successor is there, and isn't where all read it (%s: %s): mend that; it is tried again at %s", f.Kind, f.Message, stamp(f.Next))
+	}
 	switch {
 	case s.Reason == reason.Scheduled && s.Repeats > 0:
 		return fmt.Sprintf("nothing came of its job, sent %d times: see that the worker's mapping is on and that it starts (`certpace doctor`, its log)", s.Repeats+1)

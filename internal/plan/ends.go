@@ -21,13 +21,16 @@ type End struct {
 	Rev         int64     `json:"rev"` // of the certificate's entry that it was taken from: an older one never replaces it
 }
 
-// EndOf is c's place in the list; false where nothing is in use.
+// EndOf is c's place in the list; false where nothing is in use. Where consumers still have the certificate of before, its end is what counts.
 func EndOf(c *inventory.Certificate) (End, bool) {
 	u := c.InUse
 	if u == nil {
 		return End{}, false
 	}
-	return End{Certificate: c.Name, NotBefore: u.NotBefore, NotAfter: u.NotAfter, LastPart: u.LastPart(), Enabled: c.Wanted.Enabled, Rev: c.Rev}, true
+	end := c.ConsumersEnd()
+	return End{
+		Certificate: c.Name, NotBefore: u.NotBefore.Add(end.Sub(u.NotAfter)), NotAfter: end, LastPart: c.ConsumersLastPart(), Enabled: c.Wanted.Enabled, Rev: c.Rev,
+	}, true
 }
 
 // Least is how near the nearest end is of all that is enabled and in use. What has begun the last part of its life is never

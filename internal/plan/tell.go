@@ -55,7 +55,7 @@ func (p Plan) events() []event.Event {
 // expiring says what stands in the way, and what would help.
 func (p Plan) expiring(o *Outcome) event.Event {
 	c := p.Record(*o)
-	message := fmt.Sprintf("in use until %s: %s; %s", stamp(c.InUse.NotAfter), c.Status.Message, Remedy(&c))
+	message := fmt.Sprintf("in use until %s: %s; %s", stamp(c.ConsumersEnd()), c.Status.Message, Remedy(&c))
 	return event.Expiring(subject(&c), c.Status.Reason, message, o.next())
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
@@ -163,4 +165,42 @@ func TestAnAuthorizationThatFailedWithoutWordsIsCounted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whatever authorizations a CA shows for an order, and whatever names the order, no value is written for a name that wasn't ordered, and never more than one
+// for each.
+func TestNoValueIsWrittenForANameThatWasNotOrdered(t *testing.T) {
+	pool := []string{"a.example", "*.a.example", "b.a.example", "example", "*.example", "victim.test", "*.victim.test", "A.example", "a.example.", ""}
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newWorld(t)
+		ordered := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a.example", "*.a.example", "b.a.example"}), 1, 3, rapid.ID[string]).Draw(rt, "ordered")
+		w.want(t, "www", slices.Clone(ordered)...)
+		shown := rapid.SliceOfN(rapid.SampledFrom(pool), 0, 5).Draw(rt, "authorizations")
+		w.ca.shown = func(as []renew.Authorization) []renew.Authorization {
+			var lied []renew.Authorization
+			for i, n := range shown {
+				a := as[i%len(as)]
+				a.Name, a.Challenge.Domain = n, rapid.SampledFrom(pool).Draw(rt, "domain")
+				lied = append(lied, a)
+			}
+			return lied
+		}
+		if rapid.Bool().Draw(rt, "the order lies too") {
+			names := rapid.SliceOf(rapid.SampledFrom(pool)).Draw(rt, "names")
+			w.ca.order = func(o *renew.Order) { o.Names = names }
+		}
+		w.interrupt = func(call string) {
+			if call != "Accept" && call != "Remove" {
+				return
+			}
+			seen := map[string]bool{}
+			for r := range w.zone {
+				if !slices.Contains(ordered, r.Domain) || seen[r.Domain] {
+					rt.Fatalf("a value was written for %q, ordered were %q, shown %q", r.Domain, ordered, shown)
+				}
+				seen[r.Domain] = true
+			}
+		}
+		w.deliver("one", scheduled("www"))
+	})
 }

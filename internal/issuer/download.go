@@ -46,7 +46,7 @@ func (h *handle) Download(ctx context.Context, o renew.Order, preferred string) 
 func (h *handle) chain(ctx context.Context, at string) (chain []byte, header http.Header, err error) {
 	c, err := h.ask(ctx, downloading, func(core *api.Core) (err error) {
 		chain, _, err = core.Certificates.Get(at, true)
-		if err == nil && topIssuer(chain) == nil {
+		if err == nil && topIssuer(chain) == nil && !whole(chain) {
 			err = &garbled{"what should be a PEM chain isn't one"}
 		}
 		return err
@@ -110,6 +110,23 @@ func topIssuer(chain []byte) *x509.Certificate {
 		return nil
 	}
 	return certs[len(certs)-1]
+}
+
+// whole says whether a chain came through whole although it is beyond what is taken, as with a key that is too long: no other try brings another one, so it
+// is handed on to who judges certificates, and says what is wrong.
+func whole(chain []byte) bool {
+	n := 0
+	for rest := bytes.TrimSpace(chain); len(rest) > 0; rest = bytes.TrimSpace(rest) {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return false
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return false
+		}
+		n++
+	}
+	return n > 0
 }
 
 var linkForm = regexp.MustCompile(`<([^>]*)>((?:\s*;\s*[^,;"]+(?:"[^"]*")?)*)`)

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -164,4 +165,36 @@ func TestAChainThatIsNotAllInOneAnswer(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAChainBeyondBoundsIsJudgedAndNotAskedForAgain(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 1<<20-1, 1), E: 65537}
+	tpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "long"}, NotAfter: time.Unix(1<<32, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, tpl, tpl, long, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := testChains(t)["A"]
+	for name, chain := range map[string]string{
+		"an issuer with a key of 2^20 bits": made + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		"forty certificates":                strings.Repeat(made, 20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := open(t)
+				fx.chains["/cert/1"] = chain
+				got, err := fx.ca.Download(fx.ctx, renew.Order{CertificateURL: "https://ca.test/cert/1"}, "")
+				if n := len(fx.requests("cert")); err != nil || n != 1 {
+					t.Errorf("%v, %d requests", err, n)
+				}
+				if _, err := bundle.Public(got, bundle.Origin{}); err == nil {
+					t.Error("it was taken")
+				}
+			})
+		})
+	}
 }

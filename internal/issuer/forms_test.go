@@ -139,6 +139,7 @@ func TestFormsThatCAsSpeakIn(t *testing.T) {
 		"finalize's answer without a body":            {speaks: func(s seen, a *answer) { a.body = unless(s.kind == "finalize", a.body) }},
 		"a challenge accepted without a body":         {speaks: func(s seen, a *answer) { a.body = unless(s.kind == "chall" && s.payload == "{}", a.body) }, more: 1},
 		"an order that doesn't show its names":        {speaks: drop("order", "identifiers")},
+		"one that never does":                         {speaks: all(drop("new", "identifiers"), drop("order", "identifiers")), more: 1},
 		"an authorization with many other challenges": {speaks: rewrites("authz", func(o map[string]any) { o["challenges"] = append(others(40), o["challenges"].([]any)...) })},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -373,4 +374,29 @@ func TestABindingIsSentAtWhicheverStepItIsAskedFor(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestAnOrderThatNeedsNoProof(t *testing.T) {
+	for name, body := range map[string]string{
+		"without authorizations":          `{"status":"ready","identifiers":[{"type":"dns","value":"a.test"}],"finalize":"https://ca.test/finalize/1"}`,
+		"with an empty list of them":      `{"status":"ready","authorizations":[],"identifiers":[{"type":"dns","value":"a.test"}],"finalize":"https://ca.test/finalize/1"}`,
+		"with null for it":                `{"status":"ready","authorizations":null,"identifiers":[{"type":"dns","value":"a.test"}],"finalize":"https://ca.test/finalize/1"}`,
+		"valid, with its certificate":     `{"status":"valid","certificate":"https://ca.test/cert/1"}`,
+		"processing, without Retry-After": `{"status":"processing"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := open(t)
+				fx.only("new", first(answers(201, body, "Location", "/order/1")))
+				o, err := fx.ca.NewOrder(fx.ctx, renew.NewOrder{Names: []string{"a.test"}})
+				if strings.Contains(body, "identifiers") != (err == nil) || err == nil && (o.Status != renew.Ready || o.URL != "https://ca.test/order/1" || len(o.Authorizations) > 0) {
+					t.Errorf("%+v, %v", o, err)
+				}
+				fx.only("order", first(answers(200, body)))
+				if o, err = fx.ca.Order(fx.ctx, "https://ca.test/order/1"); err != nil || o.RetryAfter != 0 {
+					t.Errorf("looked at: %+v, %v", o, err)
+				}
+			})
+		})
+	}
 }

@@ -75,7 +75,7 @@ func (h *handle) recover(ctx context.Context, o renew.NewOrder, location string)
 	if err != nil {
 		return renew.Order{}, unknown(err)
 	}
-	if !sameNames(order.Names, o.Names) {
+	if len(order.Names) > 0 && !sameNames(order.Names, o.Names) { // one that shows none is told by its authorizations
 		return renew.Order{}, renew.Fail(renew.Never, reason.CARefused, fmt.Errorf("creating the order: the CA changed the names to %.300q", order.Names))
 	}
 	return order, nil

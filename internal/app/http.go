@@ -20,8 +20,9 @@ func HTTP(network http.RoundTripper) *http.Client {
 	return &http.Client{Transport: network, Timeout: caTimeout}
 }
 
-// Network reaches CAs whose TLS is checked with roots; nil for the system's. However many share it, one request is in flight to a host: the next one is
-// sent when the answer before it was read to its end, or closed.
+// Network reaches CAs whose TLS is checked with roots; nil for the system's. However many share it,
+// one request is in flight to a host: the next one is sent when the answer before it was read to
+// its end, or closed.
 func Network(roots *x509.CertPool) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
@@ -34,7 +35,8 @@ func Network(roots *x509.CertPool) http.RoundTripper {
 // mostHeader is the most that an answer's header may have, in bytes.
 const mostHeader = 256 << 10
 
-// oneAtATime is a transport that sends the requests to each host one after the other: a CA that is slow holds up no other.
+// oneAtATime is a transport that sends the requests to each host one after the other: a CA that is
+// slow holds up no other.
 type oneAtATime struct {
 	*http.Transport
 	mu    sync.Mutex

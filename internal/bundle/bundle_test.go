@@ -263,7 +263,8 @@ func TestDatesThatAreNotTheCertificates(t *testing.T) {
 	}
 }
 
-// Some CAs count whole days, or keep the dates of the certificate before: what they have just signed is no older than that.
+// Some CAs count whole days, or keep the dates of the certificate before: what they have just
+// signed is no older than that.
 func TestACertificateWithTheDatesOfTheOneBefore(t *testing.T) {
 	ca := newAuthority(t, "intermediate", newAuthority(t, "root", nil))
 	make := func(serial int64, from, to time.Time) bundle.Bundle {

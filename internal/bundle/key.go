@@ -43,7 +43,8 @@ func EncodeKey(key crypto.Signer) (string, error) {
 // maxKey is the most that a key has in PEM, in bytes: one of RSA with 8,192 bits has some 6,400.
 const maxKey = 16 << 10
 
-// ParseKey reads a PKCS#8 PEM key, unless it would take too long to work with. Its errors never quote what they read.
+// ParseKey reads a PKCS#8 PEM key, unless it would take too long to work with. Its errors never
+// quote what they read.
 func ParseKey(text string) (crypto.Signer, error) {
 	if len(text) > maxKey {
 		return nil, fmt.Errorf("reading a private key: it has more than %d KiB", maxKey>>10)

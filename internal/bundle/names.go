@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// Added are the names of a certificate that weren't ordered and that CAs add by custom: a name with or without its "www.", and the domain of a wildcard
-// (docs/cas.md). They are the owner's own, so a certificate with them does what it was ordered for.
+// Added are the names of a certificate that weren't ordered and that CAs add by custom: a name with
+// or without its "www.", and the domain of a wildcard (docs/cas.md). They are the owner's own, so a
+// certificate with them does what it was ordered for.
 func (b Bundle) Added(ordered []string) []string {
 	certs, err := Chain([]byte(b.FullChain))
 	if err != nil {

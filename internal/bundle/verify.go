@@ -100,7 +100,8 @@ func (b Bundle) verifyParts(certs []*x509.Certificate) error {
 	return nil
 }
 
-// verifyNewer holds b to be no older than what is in use. Equal dates are no older: some CAs count whole days, or keep the dates of the certificate before.
+// verifyNewer holds b to be no older than what is in use. Equal dates are no older: some CAs count
+// whole days, or keep the dates of the certificate before.
 func (b Bundle) verifyNewer(current Bundle) error {
 	if b.Serial != current.Serial && b.NotBefore.Before(current.NotBefore) && !b.NotAfter.After(current.NotAfter) {
 		return fmt.Errorf("comparing with what is in use: it is older (valid from %s, in use is valid from %s)",

@@ -36,8 +36,9 @@ func (c Certificate) Need(now time.Time) Need {
 	}
 }
 
-// GuardedUntil is the end of the guard (Guard), as seen at now; zero where nothing is in use. It ends before the last part of the life
-// or, where what is in use was issued in that, with half of what was left.
+// GuardedUntil is the end of the guard (Guard), as seen at now; zero where nothing is in use. It
+// ends before the last part of the life or, where what is in use was issued in that, with half of
+// what was left.
 func (c Certificate) GuardedUntil(now time.Time) time.Time {
 	u := c.InUse
 	if u == nil {

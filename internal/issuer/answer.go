@@ -65,7 +65,8 @@ func (a *answer) overloaded(counted bool) bool {
 	return a.status > 500
 }
 
-// limited says whether a request was refused for a limit. Some CAs tell that by the problem's type alone, with 400 or 403 (docs/cas.md).
+// limited says whether a request was refused for a limit. Some CAs tell that by the problem's type
+// alone, with 400 or 403 (docs/cas.md).
 func (a *answer) limited() bool {
 	return a.status == http.StatusTooManyRequests || a.problem != nil && a.problem.limited()
 }

@@ -19,7 +19,8 @@ type garbled struct{ what string }
 
 func (g *garbled) Error() string { return "the CA's answer makes no sense: " + g.what }
 
-// excess is the error of an answer that is beyond what anybody could have asked for. Asking again can't help.
+// excess is the error of an answer that is beyond what anybody could have asked for. Asking again
+// can't help.
 type excess struct{ what string }
 
 func (e *excess) Error() string { return "the CA's answer is beyond all bounds: " + e.what }

@@ -63,8 +63,9 @@ func (h *handle) Retire(ctx context.Context, o renew.Order) error {
 	return nil
 }
 
-// grown is an authorization in RFC 8555's own words where it only grew too old. Some CAs, step-ca among them, call it invalid then; nobody has looked at a
-// challenge of such a one, so nothing failed.
+// grown is an authorization in RFC 8555's own words where it only grew too old. Some CAs, step-ca
+// among them, call it invalid then; nobody has looked at a challenge of such a one, so nothing
+// failed.
 func grown(got acme.Authorization, now time.Time) acme.Authorization {
 	old := !got.Expires.IsZero() && got.Expires.Before(now)
 	if got.Status == acme.StatusInvalid && old && !slices.ContainsFunc(got.Challenges, tried) {
@@ -78,7 +79,8 @@ func tried(ch acme.Challenge) bool {
 	return ch.Error != nil || ch.Status != acme.StatusPending && ch.Status != ""
 }
 
-// readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555, 8.1. One that is invalid without words failed all the same.
+// readAuthorization makes an authorization of what the CA showed. keyAuthorization is RFC 8555,
+// 8.1. One that is invalid without words failed all the same.
 func readAuthorization(got acme.Authorization, keyAuthorization func(token string) (string, error)) (renew.Authorization, error) {
 	a := renew.Authorization{Name: authorized(got), Status: renew.OrderStatus(statusOf(got))}
 	if a.Name == "" || a.Status == "" {
@@ -125,7 +127,8 @@ func statusOf(got acme.Authorization) string {
 // mostChallenges is how many challenges of one name are looked at. A CA offers a handful.
 const mostChallenges = 50
 
-// authorized is the name of an authorization, with "*." where it is a wildcard's. Some CAs leave that in the identifier (RFC 8555, 7.1.3, has it out).
+// authorized is the name of an authorization, with "*." where it is a wildcard's. Some CAs leave
+// that in the identifier (RFC 8555, 7.1.3, has it out).
 func authorized(got acme.Authorization) string {
 	name := plainName(got.Identifier.Value)
 	if kind := got.Identifier.Type; kind != "" && kind != "dns" && name != "" {

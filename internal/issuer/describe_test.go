@@ -57,7 +57,8 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// A directory that can't be used is a matter of configuration, whichever call reads it, and the message names what is wrong with it.
+// A directory that can't be used is a matter of configuration, whichever call reads it, and the
+// message names what is wrong with it.
 func TestADirectoryThatCannotBeUsedIsConfiguration(t *testing.T) {
 	rest := `"newAccount":"https://ca.test/account","newOrder":"https://ca.test/new"}`
 	for name, row := range map[string]struct{ body, says string }{

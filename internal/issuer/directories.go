@@ -30,7 +30,8 @@ type meta struct {
 	profiles   []string // names of the profiles that orders may ask for (draft-ietf-acme-profiles), sorted
 }
 
-// mostNamed is how many identities, and how many profiles, of a directory are looked at: a CA has a handful, and each name is asked about in the DNS.
+// mostNamed is how many identities, and how many profiles, of a directory are looked at: a CA has a
+// handful, and each name is asked about in the DNS.
 const mostNamed = 100
 
 // profileForm is what a profile can be called in a fleet file; names go into what people are told to write.
@@ -58,7 +59,8 @@ func readMeta(m acme.Meta) meta {
 	return out
 }
 
-// directoryFault says why an answer isn't an ACME directory that certpace can work with (RFC 8555, 7.1.1); empty where it is one.
+// directoryFault says why an answer isn't an ACME directory that certpace can work with (RFC 8555,
+// 7.1.1); empty where it is one.
 func (a *answer) directoryFault() string {
 	var named map[string]any
 	if a.status != http.StatusOK || json.Unmarshal(bytes.TrimPrefix(a.body, byteOrderMark), &named) != nil || named == nil {

@@ -8,6 +8,7 @@
 //	CA       order.go, find.go, authorization.go, challenge.go, download.go   one method of renew.CA each, over lego's services
 //	signed   ask.go        signs again what may be repeated after an error; a request is never replayed as it was
 //	line     line.go       carries the context of the call under way past lego, and keeps what lego drops of an answer
+//	forms    normal.go     brings answers to the form of RFC 8555 before lego reads them (docs/cas.md)
 //	wire     wire.go       to each CA one request in flight, paced, none while it asks for patience (lanes.go)
 //	                       plain.go: what isn't the account's goes down the same wire
 //

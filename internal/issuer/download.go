@@ -18,7 +18,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// mostAlternates is how many chains beside the CA's own choice are looked at. A CA has two or three roots.
+// mostAlternates is how many chains beside the CA's own choice are looked at. A CA has two or three
+// roots.
 const mostAlternates = 10
 
 const downloading = "downloading the certificate"
@@ -57,7 +58,8 @@ func (h *handle) chain(ctx context.Context, at string) (chain []byte, header htt
 	return chain, c.answer.header, nil
 }
 
-// completed adds its issuer to a certificate that comes alone, where the CA links to that as ACME's drafts had it: by "up", in DER or PEM.
+// completed adds its issuer to a certificate that comes alone, where the CA links to that as ACME's
+// drafts had it: by "up", in DER or PEM.
 func (h *handle) completed(ctx context.Context, chain []byte, up []string) ([]byte, error) {
 	if certs, err := bundle.Chain(chain); err != nil || len(certs) > 1 || len(up) == 0 {
 		return chain, nil
@@ -80,8 +82,8 @@ func (h *handle) completed(ctx context.Context, chain []byte, up []string) ([]by
 	return slices.Concat(chain, []byte("\n"), issuer), err
 }
 
-// preferred picks among the CA's own choice and its alternates: the own one if it will do, else the first alternate by URL, so that the choice is the
-// same each time.
+// preferred picks among the CA's own choice and its alternates: the own one if it will do, else the
+// first alternate by URL, so that the choice is the same each time.
 func (h *handle) preferred(ctx context.Context, own []byte, alternates []string, name string) ([]byte, error) {
 	slices.Sort(alternates)
 	alternates = slices.Compact(alternates)
@@ -103,7 +105,8 @@ func endsIn(chain []byte, name string) bool {
 	return top != nil && top.Issuer.CommonName == name
 }
 
-// topIssuer is the last certificate of a chain, nil where there is none or one of them can't be read. A web page in it was not meant for us.
+// topIssuer is the last certificate of a chain, nil where there is none or one of them can't be
+// read. A web page in it was not meant for us.
 func topIssuer(chain []byte) *x509.Certificate {
 	certs, err := bundle.Chain(chain)
 	if err != nil || bytes.Contains(chain, []byte("</")) {
@@ -112,8 +115,9 @@ func topIssuer(chain []byte) *x509.Certificate {
 	return certs[len(certs)-1]
 }
 
-// whole says whether a chain came through whole although it is beyond what is taken, as with a key that is too long: no other try brings another one, so it
-// is handed on to who judges certificates, and says what is wrong.
+// whole says whether a chain came through whole although it is beyond what is taken, as with a key
+// that is too long: no other try brings another one, so it is handed on to who judges certificates,
+// and says what is wrong.
 func whole(chain []byte) bool {
 	n := 0
 	for rest := bytes.TrimSpace(chain); len(rest) > 0; rest = bytes.TrimSpace(rest) {

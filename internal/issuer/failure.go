@@ -89,10 +89,12 @@ func verdict(p *problem) (kind renew.Kind, why reason.Reason, hint string) {
 	return renew.Never, reason.CARefused, ""
 }
 
-// closedWords are those in which CAs say that an account is no longer valid: Boulder's, step-ca's and those of RFC 8555, 7.3.6.
+// closedWords are those in which CAs say that an account is no longer valid: Boulder's, step-ca's
+// and those of RFC 8555, 7.3.6.
 var closedWords = []string{"deactivated", "account is not active", "account is not valid", "account has been revoked", "account is revoked"}
 
-// closed says whether an error answer to an account's own request is about the account, which was deactivated (RFC 8555, 7.3.6: unauthorized, 401).
+// closed says whether an error answer to an account's own request is about the account, which was
+// deactivated (RFC 8555, 7.3.6: unauthorized, 401).
 func (p *problem) closed() bool {
 	if p.kind != unauthorized {
 		return false

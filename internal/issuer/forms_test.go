@@ -51,7 +51,8 @@ func all(speak ...func(seen, *answer)) func(seen, *answer) {
 	}
 }
 
-// relative makes every URL of the CA's answers relative to the one that was asked, Location included.
+// relative makes every URL of the CA's answers relative to the one that was asked, Location
+// included.
 func relative(_ seen, a *answer) {
 	a.body = []byte(strings.ReplaceAll(string(a.body), "https://ca.test/", "/"))
 	for name, values := range a.header {
@@ -93,8 +94,9 @@ func header(kind, name, value string) func(seen, *answer) {
 	}
 }
 
-// TestFormsThatCAsSpeakIn carries an issuance through at CAs that differ from Boulder in what RFC 8555 permits, or is known to be met (docs/cas.md). Each
-// costs no more requests than Boulder's form does, but for those that say so.
+// TestFormsThatCAsSpeakIn carries an issuance through at CAs that differ from Boulder in what RFC
+// 8555 permits, or is known to be met (docs/cas.md). Each costs no more requests than Boulder's
+// form does, but for those that say so.
 func TestFormsThatCAsSpeakIn(t *testing.T) {
 	for name, row := range map[string]struct {
 		speaks func(seen, *answer)

@@ -38,8 +38,9 @@ func hostOf(directory string) string {
 	return u.Host
 }
 
-// strays says whether a CA that is reached by a public name sends us to an address inside of our own network. Any other host is the CA's to choose (RFC 8555
-// names none): a signed request holds nothing but what it asks, and is good for that one URL.
+// strays says whether a CA that is reached by a public name sends us to an address inside of our
+// own network. Any other host is the CA's to choose (RFC 8555 names none): a signed request holds
+// nothing but what it asks, and is good for that one URL.
 func strays(ca string, to *url.URL) bool {
 	own := (&url.URL{Host: ca}).Hostname()
 	return ca != "" && !strings.EqualFold(own, to.Hostname()) && inside(to.Hostname()) && !inside(own)

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// lanes are the lines to CAs, one for each: a CA that is slow, or asks to be left alone, holds up nobody else's requests. A CA goes by the host of its
-// directory; the hosts that its directory names are the same CA's, and so are two directories of which one names the other's host.
+// lanes are the lines to CAs, one for each: a CA that is slow, or asks to be left alone, holds up
+// nobody else's requests. A CA goes by the host of its directory; the hosts that its directory
+// names are the same CA's, and so are two directories of which one names the other's host.
 type lanes struct {
 	mu    sync.Mutex
 	known map[string]*lane

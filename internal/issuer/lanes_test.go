@@ -62,7 +62,8 @@ func TestASlowCAHoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// Within one CA a single request is in flight, whichever of its hosts and paths they go to, and whoever sends them.
+// Within one CA a single request is in flight, whichever of its hosts and paths they go to, and
+// whoever sends them.
 func TestOneRequestIsInFlightToACA(t *testing.T) {
 	for name, hosts := range map[string][2]string{
 		"whose directory is on the host of its API":    {"ca.test", "ca.test"},

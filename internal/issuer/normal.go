@@ -9,16 +9,20 @@ import (
 	"time"
 )
 
-// lego reads an answer into fixed types, and one field of another kind than it expects makes the whole answer unreadable. CAs differ in such fields
-// (docs/cas.md). So what is read of an answer is its normal form: of each field that certpace knows, the value in the form of RFC 8555, or nothing.
+// lego reads an answer into fixed types, and one field of another kind than it expects makes the
+// whole answer unreadable. CAs differ in such fields (docs/cas.md). So what is read of an answer is
+// its normal form: of each field that certpace knows, the value in the form of RFC 8555, or
+// nothing.
 
-// form brings a JSON value into the form of one field; ok is false where it says nothing that makes sense.
+// form brings a JSON value into the form of one field; ok is false where it says nothing that makes
+// sense.
 type form func(v any, base *url.URL) (out any, ok bool)
 
 // fields are the forms of an object's fields, by their names.
 type fields map[string]form
 
-// The objects of RFC 8555, 7.1, all in one: no name means one thing in one of them and another in the next, but for "orders" and "status", which tell themselves.
+// The objects of RFC 8555, 7.1, all in one: no name means one thing in one of them and another in
+// the next, but for "orders" and "status", which tell themselves.
 var objectForm fields
 
 func init() { // for it refers to itself
@@ -46,7 +50,8 @@ var (
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// normal is the normal form of an answer to a request for base. What is no JSON object stays as it is: a chain, a web page, nothing.
+// normal is the normal form of an answer to a request for base. What is no JSON object stays as it
+// is: a chain, a web page, nothing.
 func normal(body []byte, base *url.URL) []byte {
 	var v any
 	if json.Unmarshal(bytes.TrimPrefix(body, byteOrderMark), &v) != nil {
@@ -169,7 +174,8 @@ func absolute(ref string, base *url.URL) string {
 	return base.ResolveReference(u).String()
 }
 
-// timeForms are those of RFC 3339, and what comes near it: without a zone it is UTC, a whole day begins at its first second.
+// timeForms are those of RFC 3339, and what comes near it: without a zone it is UTC, a whole day
+// begins at its first second.
 var timeForms = []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02"}
 
 func asTime(v any, _ *url.URL) (any, bool) {

@@ -8,7 +8,8 @@ import (
 	"github.com/go-acme/lego/v4/acme"
 )
 
-// Whatever a CA sends: what is no object stays as it is, and what is one can be read by lego, whatever stands in its fields, and is in its normal form already.
+// Whatever a CA sends: what is no object stays as it is, and what is one can be read by lego,
+// whatever stands in its fields, and is in its normal form already.
 func FuzzNormal(f *testing.F) {
 	for _, seed := range []string{
 		"null", "[]", `"x"`, "<html>", "-----BEGIN CERTIFICATE-----", `{"status":7,"expires":7,"identifiers":{},"authorizations":[1,null,"/a"],"error":"x"}`,

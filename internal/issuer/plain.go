@@ -7,9 +7,11 @@ import (
 	"strconv"
 )
 
-// Line is a way to send requests that aren't an account's, such as those for renewal information, in the same line: one in flight to the CA with the account's,
-// at the same pace, not while the CA asked to be left alone, and what it answers is learnt from. A directory that is known isn't fetched. Requests
-// are sent once and have no body. Errors are *renew.Failure where a request wasn't, or can't be, sent.
+// Line is a way to send requests that aren't an account's, such as those for renewal information,
+// in the same line: one in flight to the CA with the account's, at the same pace, not while the CA
+// asked to be left alone, and what it answers is learnt from. A directory that is known isn't
+// fetched. Requests are sent once and have no body. Errors are *renew.Failure where a request
+// wasn't, or can't be, sent.
 func (i *Issuer) Line() http.RoundTripper { return plainLine{i.wire} }
 
 type plainLine struct{ *wire }

@@ -53,7 +53,8 @@ func parseProblem(status int, body []byte) *problem {
 	return &problem{status: status, kind: kindOf(p.Type), detail: p.Detail, text: fmt.Sprintf("HTTP %d %s", status, sayProblem(status, p))}
 }
 
-// limited says whether a limit is what the CA refused for. An overloaded load balancer says so too, with 503.
+// limited says whether a limit is what the CA refused for. An overloaded load balancer says so too,
+// with 503.
 func (p *problem) limited() bool {
 	return p.status == http.StatusTooManyRequests || p.kind == rateLimited && p.status >= 400 && p.status < 500
 }

@@ -69,7 +69,8 @@ func (r *registration) register(ctx context.Context, h *handle, a Account, fresh
 	return r.because("storing the URL of", err)
 }
 
-// registered registers the key, bound where the CA's directory asks for it or, where that doesn't, where the CA itself does.
+// registered registers the key, bound where the CA's directory asks for it or, where that doesn't,
+// where the CA itself does.
 func (r *registration) registered(ctx context.Context, h *handle) (string, error) {
 	bound, err := r.binding(ctx, h.meta.bound)
 	if err != nil {
@@ -107,8 +108,10 @@ func (c *call) refusedAs(kinds ...string) bool {
 	return c.err == nil && c.answer != nil && c.answer.problem != nil && slices.Contains(kinds, c.answer.problem.kind)
 }
 
-// findAccount asks for the URL of the key's account (RFC 8555, 7.3.1); empty where the CA knows of none. Some CAs miss there what a registration needs, a binding
-// or a contact, and so say that there is no account yet (docs/cas.md); to register it then is no second one, for one key has one account.
+// findAccount asks for the URL of the key's account (RFC 8555, 7.3.1); empty where the CA knows of
+// none. Some CAs miss there what a registration needs, a binding or a contact, and so say that
+// there is no account yet (docs/cas.md); to register it then is no second one, for one key has one
+// account.
 func (h *handle) findAccount(ctx context.Context) (string, error) {
 	url, c, err := h.postAccount(ctx, "looking for the account", acme.Account{OnlyReturnExisting: true}, nil)
 	if err != nil && c.refusedAs(accountDoesNotExist, externalAccountRequired, "invalidContact", "unsupportedContact", "userActionRequired") {
@@ -126,7 +129,8 @@ func (h *handle) newAccount(ctx context.Context, email string, bound *Binding) (
 	return h.postAccount(ctx, "registering the account", request, bound)
 }
 
-// closedAccount is the error of an account that the CA knows and lets do nothing any more (RFC 8555, 7.1.2).
+// closedAccount is the error of an account that the CA knows and lets do nothing any more (RFC
+// 8555, 7.1.2).
 type closedAccount struct{ url, status string }
 
 func (a *closedAccount) Error() string {

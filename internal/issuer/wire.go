@@ -28,7 +28,8 @@ const fetches = tries
 // sends first would otherwise go down a connection that the CA closed long ago, where a lost answer can't be told from a lost request.
 const idle = 20 * time.Second
 
-// wire is the one way out to the CAs: to each, one request in flight, no more than so many a second, none while it asks for patience.
+// wire is the one way out to the CAs: to each, one request in flight, no more than so many a
+// second, none while it asks for patience.
 type wire struct {
 	network     http.RoundTripper
 	now         func() time.Time
@@ -76,7 +77,8 @@ func (w *wire) send(c *call, req *http.Request) (*answer, error) {
 	return a, err
 }
 
-// of is the CA that a request is for: the call's own, whatever host the CA has it sent to, or the one whose host it is.
+// of is the CA that a request is for: the call's own, whatever host the CA has it sent to, or the
+// one whose host it is.
 func (w *wire) of(c *call, host string) (ca string, line *lane) {
 	if c.ca != "" {
 		host = c.ca
@@ -84,7 +86,8 @@ func (w *wire) of(c *call, host string) (ca string, line *lane) {
 	return w.lanes.of(host)
 }
 
-// enter waits for the CA, its slot and its pace. After it the slot is held, unless there is an error.
+// enter waits for the CA, its slot and its pace. After it the slot is held, unless there is an
+// error.
 func (w *wire) enter(c *call, host string) (ca string, line *lane, err error) {
 	for {
 		ca, line = w.of(c, host)
@@ -113,7 +116,8 @@ func (w *wire) enter(c *call, host string) (ca string, line *lane, err error) {
 	return ca, line, nil
 }
 
-// drain waits for what is still in flight in lines that became this one. Nobody enters them any more.
+// drain waits for what is still in flight in lines that became this one. Nobody enters them any
+// more.
 func (w *wire) drain(c *call, line *lane) error {
 	for _, was := range w.lanes.before(line) {
 		select {

@@ -55,7 +55,8 @@ func (d *decider) nonsense(c *inventory.Certificate) error {
 	return d.Faults[c.Wanted.Directory]
 }
 
-// awaits is when c, which only a person can help, is looked at next: once a day, so that its end is told, and when its second CA may do better.
+// awaits is when c, which only a person can help, is looked at next: once a day, so that its end is
+// told, and when its second CA may do better.
 func (d *decider) awaits(c *inventory.Certificate) time.Time {
 	until := d.Now.Add(24 * time.Hour)
 	if at := c.TurnsAt(); at.After(d.end) && at.Before(until) {

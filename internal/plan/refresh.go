@@ -96,7 +96,8 @@ func (r *refresh) has(w Watch) bool {
 	return asked
 }
 
-// ask asks at a rate, each CA a few questions at a time, until the time is over or that CA is overloaded. One that is slow holds up no other.
+// ask asks at a rate, each CA a few questions at a time, until the time is over or that CA is
+// overloaded. One that is slow holds up no other.
 func (r *refresh) ask(ws []Watch, rate float64) {
 	r.RenewalInfo.Rate(rate)
 	byCA := map[string][]Watch{}

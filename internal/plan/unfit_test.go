@@ -8,7 +8,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// What the CA signed and wasn't taken, again and again, is no more ordered; it is looked at once a day, so that its end is told.
+// What the CA signed and wasn't taken, again and again, is no more ordered; it is looked at once a
+// day, so that its end is told.
 func TestWhatAwaitsAPersonIsNotOrdered(t *testing.T) {
 	unfit := func(change func(*inventory.Certificate)) inventory.Certificate {
 		c := issued("www", now.Add(-80*day), 90*day)

@@ -8,15 +8,17 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// What the CA shows is held against what was asked for before anything is done because of it: else the CA, or whoever speaks in its place, would choose
-// where values are written.
+// What the CA shows is held against what was asked for before anything is done because of it: else
+// the CA, or whoever speaks in its place, would choose where values are written.
 
-// notAsked is the failure of an answer that is about something else. No other try of the same can help.
+// notAsked is the failure of an answer that is about something else. No other try of the same can
+// help.
 func notAsked(doing, format string, args ...any) error {
 	return Fail(Never, reason.CARefused, fmt.Errorf("%s: %w", doing, fmt.Errorf(format, args...)))
 }
 
-// ofOurs says whether an order is for the names that were ordered. One that is shown without any names is told by its authorizations.
+// ofOurs says whether an order is for the names that were ordered. One that is shown without any
+// names is told by its authorizations.
 func (r *run) ofOurs(o Order) error {
 	const doing = "following the order"
 	if len(o.Names) > 0 && !sameSet(o.Names, r.iss.Wanted.Domains) {
@@ -28,8 +30,8 @@ func (r *run) ofOurs(o Order) error {
 	return nil
 }
 
-// authorizations fetches those of an order. Each must be for a name of its own among those that were ordered; there may be fewer, where the CA has names that
-// need no proof (RFC 8555, 7.1.3).
+// authorizations fetches those of an order. Each must be for a name of its own among those that
+// were ordered; there may be fewer, where the CA has names that need no proof (RFC 8555, 7.1.3).
 func (r *run) authorizations(ca CA, order Order) ([]Authorization, error) {
 	if err := r.ofOurs(order); err != nil {
 		return nil, err
@@ -53,7 +55,8 @@ func (r *run) authorizations(ca CA, order Order) ([]Authorization, error) {
 	return auths, nil
 }
 
-// claims is the ordered name that an authorization is for. Some CAs leave out that it is a wildcard's; the value belongs to the same place.
+// claims is the ordered name that an authorization is for. Some CAs leave out that it is a
+// wildcard's; the value belongs to the same place.
 func claims(left map[string]bool, name string) (string, bool) {
 	if left[name] {
 		return name, true

@@ -13,7 +13,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// Whatever a CA shows for an order, values are written for the names that were ordered, and for no others.
+// Whatever a CA shows for an order, values are written for the names that were ordered, and for no
+// others.
 func TestWhatTheCAShowsIsHeldAgainstWhatWasOrdered(t *testing.T) {
 	ordered := []string{"*.a.example", "a.example"}
 	authz := func(i int, change func(*renew.Authorization)) func(*ca) {
@@ -167,8 +168,8 @@ func TestAnAuthorizationThatFailedWithoutWordsIsCounted(t *testing.T) {
 	}
 }
 
-// Whatever authorizations a CA shows for an order, and whatever names the order, no value is written for a name that wasn't ordered, and never more than one
-// for each.
+// Whatever authorizations a CA shows for an order, and whatever names the order, no value is
+// written for a name that wasn't ordered, and never more than one for each.
 func TestNoValueIsWrittenForANameThatWasNotOrdered(t *testing.T) {
 	pool := []string{"a.example", "*.a.example", "b.a.example", "example", "*.example", "victim.test", "*.victim.test", "A.example", "a.example.", ""}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -76,11 +76,13 @@ func (c *carrier) step(order Order) (Order, error) {
 	return order, nil
 }
 
-// firstGlance is how long an order may stay pending before its authorizations are looked at. Boulder is through within seconds.
+// firstGlance is how long an order may stay pending before its authorizations are looked at.
+// Boulder is through within seconds.
 const firstGlance = 30 * time.Second
 
-// glance looks whether the CA has failed to prove a name and leaves it pending, as step-ca does: its challenge then has an error and waits to be told again,
-// which nobody would. It is a failed validation, else the order would stay pending until every invocation's end.
+// glance looks whether the CA has failed to prove a name and leaves it pending, as step-ca does:
+// its challenge then has an error and waits to be told again, which nobody would. It is a failed
+// validation, else the order would stay pending until every invocation's end.
 func (c *carrier) glance(order Order) error {
 	now := c.Now()
 	if now.Before(c.glances) {
@@ -94,7 +96,8 @@ func (c *carrier) glance(order Order) error {
 	return c.unproved(auths, func(a Authorization) bool { return a.Status == Pending && !a.Accepted && a.Problem != "" })
 }
 
-// unproved is the failure of the names that the CA couldn't prove, each counted; nil where there is none.
+// unproved is the failure of the names that the CA couldn't prove, each counted; nil where there is
+// none.
 func (r *run) unproved(auths []Authorization, failed func(Authorization) bool) error {
 	var names []string
 	var words string

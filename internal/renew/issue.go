@@ -184,8 +184,8 @@ func (r *run) verified(chain []byte) (bundle.Bundle, error) {
 	return r.asOrdered(b), nil
 }
 
-// asOrdered is b by the names that were ordered. Were those that the CA added counted among them, the certificate would no longer be what is wanted, and
-// be ordered again for ever.
+// asOrdered is b by the names that were ordered. Were those that the CA added counted among them,
+// the certificate would no longer be what is wanted, and be ordered again for ever.
 func (r *run) asOrdered(b bundle.Bundle) bundle.Bundle {
 	if r.added = b.Added(r.iss.Wanted.Domains); len(r.added) > 0 {
 		r.log.Warn("the CA added names to the certificate that weren't ordered", "names", r.added)
@@ -244,8 +244,9 @@ func (r *run) askWindow(u *inventory.InUse) {
 	u.RenewAt = u.ChooseRenewAt(r.cert.Name)
 }
 
-// noLonger puts the next renewal off where this one brought no later end: some CAs keep the dates of the certificate before, or end with what was paid for.
-// The moment by the life is over then, and a renewal a day would be paid for. Half of what is left is waited for.
+// noLonger puts the next renewal off where this one brought no later end: some CAs keep the dates
+// of the certificate before, or end with what was paid for. The moment by the life is over then,
+// and a renewal a day would be paid for. Half of what is left is waited for.
 func (r *run) noLonger(u *inventory.InUse) {
 	before := r.cert.InUse
 	if before == nil || u.NotAfter.After(before.NotAfter) || u.Usable(u.Window) {

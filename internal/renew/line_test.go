@@ -8,7 +8,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// One order is paid for and made at a time at a CA; one that is slow to make an order holds up no other.
+// One order is paid for and made at a time at a CA; one that is slow to make an order holds up no
+// other.
 func TestAnOrderAtASlowCAHoldsUpNoneAtAnother(t *testing.T) {
 	w := newWorld(t)
 	w.atOnce = 2

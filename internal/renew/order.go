@@ -38,7 +38,8 @@ func (r *run) order(ca CA) (Order, error) {
 	return order, r.progress()
 }
 
-// line waits until no other order is being made at the CA, whose budgets it would race for; what it returns lets the next one go ahead.
+// line waits until no other order is being made at the CA, whose budgets it would race for; what it
+// returns lets the next one go ahead.
 func (r *run) line() (leave func()) {
 	ca, err := r.CAHost(r.directory())
 	if err != nil {

@@ -81,7 +81,8 @@ func (o outcome) boundBy(c inventory.Certificate, now time.Time) outcome {
 	return o
 }
 
-// stopIfUnfit stops where the CA has signed certificates again and again that can't be taken: each was paid for. A person has to look.
+// stopIfUnfit stops where the CA has signed certificates again and again that can't be taken: each
+// was paid for. A person has to look.
 func (o outcome) stopIfUnfit(c inventory.Certificate, now time.Time) outcome {
 	s := &o.status
 	s.Unfit = c.Status.Unfit

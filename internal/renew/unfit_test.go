@@ -91,7 +91,8 @@ func TestOtherFailuresBetweenDoNotMakeTheCountForgotten(t *testing.T) {
 	}
 }
 
-// A CA that keeps the dates of the certificate before is asked for another one ever more seldom, not once a day, and not without end in the last days.
+// A CA that keeps the dates of the certificate before is asked for another one ever more seldom,
+// not once a day, and not without end in the last days.
 func TestACAThatGivesNoLaterEndIsNotAskedEachDay(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, "www", "a.example")

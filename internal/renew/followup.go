@@ -149,7 +149,7 @@ func what(f inventory.Followup) string {
 
 // deliverBy hands over what consumers read now, read just before: what this invocation made current may have been replaced, where it was held up.
 func (r *run) deliverBy(by func(Stored) error) error {
-	s, err := r.Vault.Current(r.work, r.cert.Name)
+	s, err := r.Vault.Value(r.work, r.cert.Name)
 	if errors.Is(err, ErrNoSecret) {
 		return Fail(Later, reason.StorageFailed, fmt.Errorf("reading what is current: %w", err))
 	}
@@ -190,7 +190,7 @@ func (r *run) revoke(v inventory.Revocation) error {
 
 // replaced is the certificate, DER, of that serial in the vault: in use still, or before.
 func (r *run) replaced(serial string) ([]byte, error) {
-	for _, read := range []func(context.Context, string) (Stored, error){r.Vault.Current, r.Vault.Previous} {
+	for _, read := range []func(context.Context, string) (Stored, error){r.Vault.Value, r.Vault.Previous} {
 		s, err := read(r.work, r.cert.Name)
 		if err != nil && !errors.Is(err, ErrNoSecret) {
 			return nil, fmt.Errorf("reading the certificate to revoke: %w", err)
@@ -239,7 +239,7 @@ func (r *run) spread(c inventory.Certificate) (inventory.Certificate, error) {
 		if f.Revoke == nil || f.Revoke.Reason != inventory.KeyCompromise || f.Revoke.Serial == c.InUse.Serial || f.Revoke.Leaf == nil {
 			continue
 		}
-		now, err := r.Vault.Current(r.work, c.Name)
+		now, err := r.Vault.Value(r.work, c.Name)
 		if err != nil {
 			return c, fmt.Errorf("reading the secret of %s: %w", c.Name, err)
 		}

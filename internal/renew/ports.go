@@ -162,6 +162,8 @@ type Stored struct {
 type Vault interface {
 	// Current reads what consumers read now, and whose it is. Errors: ErrNoSecret; ErrNotOurs where it is another deployment's.
 	Current(ctx context.Context, name string) (Stored, error)
+	// Value is Current for whoever has looked before whose it is: one request less.
+	Value(ctx context.Context, name string) (Stored, error)
 	// Previous reads what consumers read before. Errors: ErrNoSecret, also where nothing was before.
 	Previous(ctx context.Context, name string) (Stored, error)
 	// Stage writes b as the pending version of its secret, which no consumer sees, and reads it back; the same issuance

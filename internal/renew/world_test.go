@@ -358,6 +358,11 @@ func (v *vault) Current(_ context.Context, name string) (s renew.Stored, err err
 	return s, err
 }
 
+// Value fails where Current does: it is the same read.
+func (v *vault) Value(ctx context.Context, name string) (renew.Stored, error) {
+	return v.Current(ctx, name)
+}
+
 func (v *vault) Previous(_ context.Context, name string) (s renew.Stored, err error) {
 	err = v.do("Previous", func() error {
 		var ok bool

@@ -91,7 +91,7 @@ func readAuthorization(got acme.Authorization, keyAuthorization func(token strin
 	}
 	for _, ch := range got.Challenges {
 		if words := say(ch.Error); words != "" && (a.Problem == "" || ch.Type == dns01) {
-			a.Problem = words
+			a.Problem, a.Reason = words, blameFailed(ch.Error)
 		}
 		if ch.Type != dns01 {
 			continue

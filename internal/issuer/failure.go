@@ -71,24 +71,6 @@ func (h *handle) refused(c *call, doing string) error {
 	return f
 }
 
-// verdict says what can be done about an error answer, and what to do where that isn't plain from the CA's words.
-func verdict(p *problem) (kind renew.Kind, why reason.Reason, hint string) {
-	switch {
-	case p.status >= 500, p.status < 400, p.limited(), p.status == http.StatusRequestTimeout,
-		p.kind == serverInternal, p.kind == badNonce:
-		return renew.Later, reason.CAUnavailable, ""
-	case p.kind == caa:
-		return renew.Never, reason.CAAForbids, ""
-	case p.kind == orderNotReady:
-		return renew.Unknown, reason.CARefused, ""
-	case p.kind == externalAccountRequired:
-		return renew.Never, reason.Configuration, "; store the external account binding that the CA gave, or give a contact (CERTPACE_ACME_EMAIL): some CAs say this where there is none"
-	case p.kind == accountDoesNotExist:
-		return renew.Never, reason.Configuration, "; the stored account isn't one of this CA: delete its secret to register a new one"
-	}
-	return renew.Never, reason.CARefused, ""
-}
-
 // closedWords are those in which CAs say that an account is no longer valid: Boulder's, step-ca's
 // and those of RFC 8555, 7.3.6.
 var closedWords = []string{"deactivated", "account is not active", "account is not valid", "account has been revoked", "account is revoked"}

@@ -128,7 +128,7 @@ func (h *handle) Finalize(ctx context.Context, o renew.Order, csr []byte) (renew
 func readOrder(url string, o acme.Order, retryAfter time.Duration) (renew.Order, error) {
 	order := renew.Order{
 		URL: url, Status: shownAs(o), Profile: o.Profile, Replaces: o.Replaces, Authorizations: o.Authorizations,
-		FinalizeURL: o.Finalize, CertificateURL: o.Certificate, RetryAfter: retryAfter, Problem: say(o.Error),
+		FinalizeURL: o.Finalize, CertificateURL: o.Certificate, RetryAfter: retryAfter, Problem: say(o.Error), Reason: blame(o.Error),
 	}
 	for _, id := range o.Identifiers {
 		order.Names = append(order.Names, plainName(id.Value))

@@ -22,7 +22,10 @@ const (
 	accountDoesNotExist     = "accountDoesNotExist"
 	badNonce                = "badNonce"
 	caa                     = "caa"
+	compound                = "compound"
+	dnsTrouble              = "dns"
 	externalAccountRequired = "externalAccountRequired"
+	incorrectResponse       = "incorrectResponse"
 	orderNotReady           = "orderNotReady"
 	rateLimited             = "rateLimited"
 	serverInternal          = "serverInternal"
@@ -41,6 +44,7 @@ type problem struct {
 	kind   string // the type without its namespace; empty where the CA named none
 	detail string // the CA's words as they came; may hold the unpause link
 	text   string // the words for people: cleaned, cut, without the unpause link, subproblems included
+	subs   []acme.SubProblem
 }
 
 // parseProblem reads the body of an error answer. Load balancers send HTML, nothing at all or `null` in its place, and problems
@@ -50,7 +54,13 @@ func parseProblem(status int, body []byte) *problem {
 	if json.Unmarshal(body, &p) != nil {
 		p = acme.ProblemDetails{}
 	}
-	return &problem{status: status, kind: kindOf(p.Type), detail: p.Detail, text: fmt.Sprintf("HTTP %d %s", status, sayProblem(status, p))}
+	return newProblem(status, p)
+}
+
+func newProblem(status int, p acme.ProblemDetails) *problem {
+	return &problem{
+		status: status, kind: kindOf(p.Type), detail: p.Detail, subs: p.SubProblems, text: fmt.Sprintf("HTTP %d %s", status, sayProblem(status, p)),
+	}
 }
 
 // limited says whether a limit is what the CA refused for. An overloaded load balancer says so too,

@@ -100,10 +100,11 @@ func (c *carrier) glance(order Order) error {
 // none.
 func (r *run) unproved(auths []Authorization, failed func(Authorization) bool) error {
 	var names []string
+	var why []reason.Reason
 	var words string
 	for _, a := range auths {
 		if failed(a) {
-			names = append(names, a.Name)
+			names, why = append(names, a.Name), append(why, cmp.Or(a.Reason, reason.ValidationFailed))
 			words = a.Name + ": " + cmp.Or(a.Problem, "the CA says no more than that it is invalid")
 		}
 	}
@@ -113,7 +114,7 @@ func (r *run) unproved(auths []Authorization, failed func(Authorization) bool) e
 	if err := r.countFailures(names); err != nil {
 		return err
 	}
-	return Fail(Later, reason.ValidationFailed, fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
+	return dead(foremost(why), fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
 }
 
 // wait lets the CA work: as long as it asked for, else a little longer each time. What it asks for beyond this invocation is waited for in the table.
@@ -314,5 +315,5 @@ func (r *run) invalid(ca CA, order Order) error {
 	if order.Problem == "" {
 		return errLapsed
 	}
-	return Fail(Later, reason.CARefused, fmt.Errorf("following the order: %s", order.Problem))
+	return dead(cmp.Or(order.Reason, reason.CARefused), fmt.Errorf("following the order: %s", order.Problem))
 }

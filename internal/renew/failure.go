@@ -3,6 +3,7 @@ package renew
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -64,6 +65,30 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // Fail makes a failure without a time of its own.
 func Fail(k Kind, r reason.Reason, err error) *Failure { return &Failure{Kind: k, Reason: r, Err: err} }
+
+// deadOrder is a failure after which nobody can finish the order, whatever the reason.
+type deadOrder struct{ *Failure }
+
+func (d *deadOrder) Unwrap() error { return d.Failure }
+
+// dead makes one. Only a record that forbids needs a person; everything else is worth another order.
+func dead(why reason.Reason, err error) error {
+	kind := Later
+	if why == reason.CAAForbids {
+		kind = Never
+	}
+	return &deadOrder{Fail(kind, why, err)}
+}
+
+// foremost is the reason that is given where names failed for several: what they can't be proved for first, then what forbids them.
+func foremost(all []reason.Reason) reason.Reason {
+	for _, r := range []reason.Reason{reason.ValidationFailed, reason.CAAForbids} {
+		if slices.Contains(all, r) {
+			return r
+		}
+	}
+	return all[0]
+}
 
 // LaterAt makes a failure that is worth another try at a moment.
 func LaterAt(at time.Time, r reason.Reason, err error) *Failure {

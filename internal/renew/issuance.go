@@ -6,6 +6,7 @@ import (
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/job"
+	"github.com/certpace/certpace/internal/reason"
 )
 
 // Issuance is one ACME order carried through, as the table keeps it: everything that the next invocation needs to go on where this
@@ -115,6 +116,7 @@ type Order struct {
 	CertificateURL string
 	RetryAfter     time.Duration // how long the CA asked to wait before the next look; 0 where it didn't say
 	Problem        string        // the CA's own words, where the order is invalid
+	Reason         reason.Reason // what they mean; empty: ca-refused
 }
 
 // NewOrder is what a new order asks for.
@@ -128,9 +130,10 @@ type NewOrder struct {
 type Authorization struct {
 	Name      string // with "*." for a wildcard
 	Status    OrderStatus
-	Challenge Challenge // the dns-01 challenge; zero where the CA offers none
-	Accepted  bool      // the challenge was accepted before and is being validated
-	Problem   string    // the CA's own words, where it failed
+	Challenge Challenge     // the dns-01 challenge; zero where the CA offers none
+	Accepted  bool          // the challenge was accepted before and is being validated
+	Problem   string        // the CA's own words, where it failed
+	Reason    reason.Reason // what they mean; empty: validation-failed
 
 	RetryAfter time.Duration // how long the CA asked to wait before the next look; 0 where it didn't say
 }

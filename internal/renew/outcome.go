@@ -42,6 +42,7 @@ func judge(err error, now time.Time, failures, received int) outcome {
 		waiting *deferred
 		denied  *Denied
 		bug     *bugError
+		ended   *deadOrder
 	)
 	o := outcome{received: received, status: inventory.Status{Failures: failures, At: now, Message: budget.RedactUnpause(err.Error())}}
 	switch {
@@ -57,6 +58,7 @@ func judge(err error, now time.Time, failures, received int) outcome {
 		o.stays(reason.Interrupted, now)
 	default:
 		o.judgeFailure(asFailure(err), now)
+		o.orderDead = o.orderDead || errors.As(err, &ended)
 	}
 	o.status.Due = o.status.NextAttempt
 	return o

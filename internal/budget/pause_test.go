@@ -80,3 +80,18 @@ func TestFailuresThatAreNotLimitedNeverDeny(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAResumedNameMayFailOnceMore(t *testing.T) {
+	for _, l := range []Limit{LetsEncrypt()[ConsecutiveFailures], LetsEncryptStaging()[ConsecutiveFailures]} {
+		b := Resumed(l, epoch)
+		if d := Check(l, b, epoch); !d.Allowed || d.Remaining != 1 {
+			t.Errorf("of %d: %+v", l.Burst, d)
+		}
+		if d := Check(l, Drained(l, b, epoch, epoch), epoch.Add(l.Emission()-1)); d.Allowed {
+			t.Errorf("of %d: a second failure is risked before one is worked off", l.Burst)
+		}
+	}
+	if b := Resumed(pauseOnly, epoch); b != (Bucket{}) {
+		t.Errorf("of a CA that doesn't limit failures: %s", b.TAT)
+	}
+}

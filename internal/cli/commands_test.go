@@ -123,6 +123,17 @@ func paused(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// link writes down what the CA said when it paused the account for a certificate's names.
+func link(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, "link CERTIFICATE WORDS", 2)
+	r := roomsOf(ts)
+	c, err := r.store.Certificate(context.Background(), args[0])
+	ts.Check(err)
+	c.Status.Unpause = args[1]
+	_, err = r.store.SaveCertificate(context.Background(), c)
+	ts.Check(err)
+}
+
 // refused records a message that was acknowledged undone.
 func refused(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, "refused REASON MESSAGE BODY", 3)

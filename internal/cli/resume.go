@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -101,7 +102,50 @@ func (c *resumeBudgetsCmd) named(r *run, op *operator.Operator) (keys []budget.K
 			waiting = append(waiting, cert)
 		}
 	}
-	return keys, waiting, errors.Join(faults...)
+	if err := errors.Join(faults...); err != nil {
+		return nil, nil, err
+	}
+	waiting, err = beside(r, op, keys, waiting)
+	return keys, waiting, err
+}
+
+// beside is waiting with whatever else waits for one of the marks.
+func beside(r *run, op *operator.Operator, marks []budget.Key, waiting []inventory.Certificate) ([]inventory.Certificate, error) {
+	if len(marks) == 0 {
+		return waiting, nil
+	}
+	listed := map[string]bool{}
+	for _, c := range waiting {
+		listed[c.Name] = true
+	}
+	for c, err := range readable(r, op.Store) {
+		if err != nil {
+			return nil, err
+		}
+		if listed[c.Name] || !waits(c, r.now()) {
+			continue
+		}
+		keys, err := pauseKeys(c)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(keys, func(k budget.Key) bool { return slices.Contains(marks, k) }) {
+			waiting = append(waiting, c)
+		}
+	}
+	return waiting, nil
+}
+
+// pauseKeys lists the buckets that keep a pause of the certificate's names, at each of its CAs.
+func pauseKeys(c inventory.Certificate) (keys []budget.Key, err error) {
+	for _, d := range c.Wanted.Directories() {
+		host, err := budget.CAHost(d)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+		keys = append(keys, budget.PauseKeys(host, c.Shard, c.Wanted.Domains)...)
+	}
+	return keys, nil
 }
 
 // waits says whether a certificate waits for the end of a pause. One that was resumed before, and not looked at since, is due already.
@@ -110,13 +154,9 @@ func waits(c inventory.Certificate, now time.Time) bool {
 }
 
 func marksOf(r *run, op *operator.Operator, c inventory.Certificate) (marks []budget.Key, err error) {
-	var keys []budget.Key
-	for _, d := range c.Wanted.Directories() {
-		host, err := budget.CAHost(d)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Name, err)
-		}
-		keys = append(keys, budget.PauseKeys(host, c.Shard, c.Wanted.Domains)...)
+	keys, err := pauseKeys(c)
+	if err != nil {
+		return nil, err
 	}
 	have, err := op.Store.Buckets(r, keys)
 	if err != nil {
@@ -133,8 +173,20 @@ func marksOf(r *run, op *operator.Operator, c inventory.Certificate) (marks []bu
 // lift takes marks off. Whoever else did so meanwhile did the same.
 func lift(r *run, op *operator.Operator, keys []budget.Key) error {
 	writes := make([]budget.Write, 0, len(keys))
+	limits := map[string]budget.Limits{}
 	for _, k := range keys {
-		writes = append(writes, budget.Write{Key: k, Read: budget.Paused()})
+		if _, known := limits[k.CA]; !known {
+			l, err := op.Store.Limits(r, "https://"+k.CA+"/")
+			if err != nil {
+				return fmt.Errorf("reading the limits of %s: %w", k.CA, err)
+			}
+			limits[k.CA] = l
+		}
+		w := budget.Write{Key: k, Read: budget.Paused()}
+		if l, limited := limits[k.CA].Of(k); limited {
+			w.New = budget.Resumed(l, r.now())
+		}
+		writes = append(writes, w)
 	}
 	if err := op.Store.MoveBuckets(r, writes); err != nil {
 		return fmt.Errorf("lifting the pause: %w; resume again", err)

@@ -122,12 +122,16 @@ func (s *statusCmd) Run(r *run) error {
 	if err != nil {
 		return err
 	}
+	var links map[string]string
+	if len(s.Names) > 0 {
+		if links, err = unpauseLinks(r, op.Store, cs); err != nil {
+			return err
+		}
+	}
 	all, rows := make([]certificateStatus, 0, len(cs)), make([]table.Row, 0, len(cs))
 	for _, c := range cs {
 		x := statusOf(c, r.now())
-		if len(s.Names) > 0 {
-			x.Unpause = c.Status.Unpause
-		}
+		x.Unpause = links[c.Name]
 		all = append(all, x)
 		rows = append(rows, statusRow(c, r.now()))
 	}
@@ -141,6 +145,43 @@ func (s *statusCmd) Run(r *run) error {
 	}
 	r.say("%d certificates, %d in use", len(cs), countInUse(cs))
 	return nil
+}
+
+// unpauseLinks is what the CA said, with its link, of the certificates that wait for the end of a pause. One that only found the mark of another's
+// refusal has that one's.
+func unpauseLinks(r *run, fleet fleetLister, cs []inventory.Certificate) (map[string]string, error) {
+	links := map[string]string{}
+	var without []inventory.Certificate
+	for _, c := range cs {
+		switch {
+		case c.Status.Unpause != "":
+			links[c.Name] = c.Status.Unpause
+		case c.Status.Reason == reason.AccountPaused:
+			without = append(without, c)
+		}
+	}
+	if len(without) == 0 {
+		return links, nil
+	}
+	for other, err := range readable(r, fleet) {
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range without {
+			if other.Status.Unpause != "" && other.Shard == c.Shard && pausedTogether(c, other) {
+				links[c.Name] = other.Status.Unpause
+			}
+		}
+	}
+	return links, nil
+}
+
+// pausedTogether says whether the CA may have paused other's names for what c waits for.
+func pausedTogether(c, other inventory.Certificate) bool {
+	_, name, _ := strings.Cut(c.Status.LimitKey, " ")
+	shared := func(n string) bool { return slices.Contains(other.Wanted.Domains, n) && (name == "" || n == name) }
+	atOne := func(d string) bool { return slices.Contains(other.Wanted.Directories(), d) }
+	return slices.ContainsFunc(c.Wanted.Domains, shared) && slices.ContainsFunc(c.Wanted.Directories(), atOne)
 }
 
 func statusRow(c inventory.Certificate, now time.Time) table.Row {

@@ -30,6 +30,7 @@ var anchors = map[string]Name{
 var (
 	anchorText  = regexp.MustCompile(`#([a-z0-9-]+)`)
 	quotedText  = regexp.MustCompile(`"([A-Za-z0-9*._:/-]{1,253})"`)
+	figureText  = regexp.MustCompile(`\((\d{1,12})\)[^()]* in the last ([0-9hms.]{2,30})`)
 	retryText   = regexp.MustCompile(`retry after (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC`)
 	pausedText  = regexp.MustCompile(`(?is)requesting certificates for (.+?)(?:,? and possibly others|\. Please)`)
 	unpauseLink = regexp.MustCompile(`(?i)https?://[^\s"']*unpause[^\s"']*`)

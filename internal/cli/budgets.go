@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/certpace/certpace/internal/app"
+	"github.com/certpace/certpace/internal/app/operator"
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/store"
@@ -76,6 +77,9 @@ func (b *listBudgetsCmd) Run(r *run) error {
 		return err
 	}
 	if err := b.show(r, all); err != nil {
+		return err
+	}
+	if err := sayOthers(r, op); err != nil {
 		return err
 	}
 	return errors.Join(broken...)
@@ -156,6 +160,22 @@ func (b *listBudgetsCmd) show(r *run, all []budgetStatus) error {
 		r.say("every budget is full")
 	case paused:
 		r.say("paused: unpause the name at the CA (`certpace status NAME` has its link), then `certpace budgets resume`")
+	}
+	return nil
+}
+
+// sayOthers says where a CA named other figures in a 429 than are in force here.
+func sayOthers(r *run, op *operator.Operator) error {
+	ca, err := budget.CAHost(op.Directory)
+	if err != nil {
+		return nil // no directory is given, so there is none to speak of
+	}
+	set, err := op.Store.LimitOverrides(r, ca)
+	if err != nil {
+		return fmt.Errorf("reading the limits of %s: %w", ca, err)
+	}
+	for _, words := range set.InForce(op.Directory).Others(set.Heard) {
+		r.say("%s: %s", ca, words)
 	}
 	return nil
 }

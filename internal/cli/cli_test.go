@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", UpdateScripts: *update, RequireUniqueNames: true,
 		Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "issued": issued, "failed": failed, "spent": spent, "paused": paused, "link": link, "refused": refused,
+			"exits": exits, "issued": issued, "failed": failed, "spent": spent, "paused": paused, "link": link, "heard": heard, "refused": refused,
 			"normal": normal, "table": dump, "queued": queued, "mode": mode,
 			"existing": existing, "secret": secret, "imported": imported, "lost": lost, "secretive": secretive,
 			"deployment":  deployment,

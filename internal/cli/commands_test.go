@@ -134,6 +134,16 @@ func link(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// heard notes that the CA named so many in a week for a registered domain.
+func heard(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, args, "heard DOMAIN BURST", 2)
+	burst, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	said := budget.Limit{Burst: burst, Count: burst, Period: 7 * 24 * time.Hour}
+	_, err = roomsOf(ts).store.Hear(context.Background(), "https://ca.example/directory", budget.CertificatesPerRegisteredDomain.For(args[0]), said)
+	ts.Check(err)
+}
+
 // refused records a message that was acknowledged undone.
 func refused(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, "refused REASON MESSAGE BODY", 3)

@@ -20,13 +20,13 @@ func TestRateLimits(t *testing.T) {
 		want                renew.Denied
 	}{
 		{"new orders", "too many new orders (300) from this account in the last 3h0m0s, retry after 2000-01-01 00:10:00 UTC" + docs + "new-orders-per-account", "600",
-			renew.Denied{Limit: budget.NewOrdersPerAccount, RetryAfter: 10 * time.Minute}},
+			renew.Denied{Said: budget.Limit{Burst: 300, Count: 300, Period: 3 * time.Hour}, Limit: budget.NewOrdersPerAccount, RetryAfter: 10 * time.Minute}},
 		{"a registered domain", `too many certificates (50) already issued for "example.com" in the last 168h0m0s, retry after 2000-01-01 03:21:36 UTC` + docs + "new-certificates-per-registered-domain", "12096",
-			renew.Denied{Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com", RetryAfter: 12096 * time.Second}},
+			renew.Denied{Said: budget.Limit{Burst: 50, Count: 50, Period: 168 * time.Hour}, Limit: budget.CertificatesPerRegisteredDomain, Subject: "example.com", RetryAfter: 12096 * time.Second}},
 		{"an exact set", "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after 2000-01-02 09:36:00 UTC" + docs + "new-certificates-per-exact-set-of-identifiers", "120960",
-			renew.Denied{Limit: budget.CertificatesPerExactSet, RetryAfter: 120960 * time.Second}},
+			renew.Denied{Said: budget.Limit{Burst: 5, Count: 5, Period: 168 * time.Hour}, Limit: budget.CertificatesPerExactSet, RetryAfter: 120960 * time.Second}},
 		{"failed authorizations", `too many failed authorizations (5) for "a.example.com" in the last 1h0m0s, retry after 2000-01-01 00:12:00 UTC` + docs + "authorization-failures-per-identifier-per-account", "720",
-			renew.Denied{Limit: budget.FailedAuthorizations, Subject: "a.example.com", RetryAfter: 12 * time.Minute}},
+			renew.Denied{Said: budget.Limit{Burst: 5, Count: 5, Period: time.Hour}, Limit: budget.FailedAuthorizations, Subject: "a.example.com", RetryAfter: 12 * time.Minute}},
 		{"an unknown limit", "slow down", "7", renew.Denied{RetryAfter: 7 * time.Second}},
 		{"a pause", "Your account is temporarily prevented from requesting certificates for a.test and possibly others. Please visit: https://ca.test/sfe/v1/unpause?jwt=secret", "",
 			renew.Denied{Paused: true}},

@@ -88,7 +88,7 @@ func (p *problem) closed() bool {
 // denied reads what a 429 says of the limit that it is about.
 func (h *handle) denied(c *call, p *problem) *renew.Denied {
 	r := budget.Classify429(p.detail, c.answer.header.Get("Retry-After"), h.wire.now())
-	return &renew.Denied{Limit: r.Limit, Subject: r.Subject, RetryAfter: r.RetryAfter, Paused: r.Paused, Detail: denial(p, r.Paused)}
+	return &renew.Denied{Limit: r.Limit, Subject: r.Subject, Said: budget.Figures(p.detail), RetryAfter: r.RetryAfter, Paused: r.Paused, Detail: denial(p, r.Paused)}
 }
 
 // denial is the detail of a 429: with the unpause link where the account is paused, for the operator needs it.

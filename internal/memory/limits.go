@@ -48,3 +48,19 @@ func (s *Store) SetLimits(ctx context.Context, ca string, set LimitSet) error {
 		return nil
 	}, ca, set)
 }
+
+// Hear notes the figures that the CA of a directory named of a limit; news says whether they weren't known.
+func (s *Store) Hear(ctx context.Context, directory string, n budget.Name, said budget.Limit) (news bool, err error) {
+	err = s.do(ctx, "Hear", func() error {
+		ca, err := entry.CAOf(directory)
+		if err != nil {
+			return err
+		}
+		var next LimitSet
+		if next, news = s.limits[ca].Hear(n, said); news {
+			s.limits[ca] = entry.Copy(next)
+		}
+		return nil
+	}, directory, n, said)
+	return news && err == nil, err
+}

@@ -99,6 +99,8 @@ func LaterAt(at time.Time, r reason.Reason, err error) *Failure {
 type Denied struct {
 	Limit      budget.Name   // which limit, told by the anchor in its detail; empty where it can't be told
 	Subject    string        // the name or domain that the detail quotes, if any
+	Said       budget.Limit  // the figures that it names; zero where it names none
+	Hint       string        // what to do about them; empty where they are those in force, or were told before
 	RetryAfter time.Duration // 0 where the CA didn't say
 	Paused     bool          // the CA paused the account: waiting doesn't help
 	Detail     string        // the CA's words; may hold the unpause link, a bearer token: show it to the operator only
@@ -107,6 +109,9 @@ type Denied struct {
 func (d *Denied) Error() string {
 	if d.Paused {
 		return "the CA paused this account for these names; open the link that `certpace status NAME` shows, and unpause them"
+	}
+	if d.Hint != "" {
+		return "the CA answered 429: " + d.Detail + "; " + d.Hint
 	}
 	return "the CA answered 429: " + d.Detail
 }

@@ -55,6 +55,8 @@ type Budgets interface {
 	Buckets(ctx context.Context, keys []budget.Key) (map[budget.Key]budget.Bucket, error)
 	// MoveBuckets moves buckets one by one, each on condition that it still is what was read. Errors: ErrRaced.
 	MoveBuckets(ctx context.Context, writes []budget.Write) error
+	// Hear notes the figures that the CA of a directory named of a limit, where they aren't those in force; news says whether they weren't known.
+	Hear(ctx context.Context, directory string, n budget.Name, said budget.Limit) (news bool, err error)
 	// Limits are the limits in force at a CA: its set, and what the operator overrode.
 	Limits(ctx context.Context, directory string) (budget.Limits, error)
 }

@@ -84,9 +84,27 @@ func (r *run) learn(err error) map[budget.Key]budget.Bucket {
 	if !ok {
 		return nil
 	}
+	r.hear(d, key, limits)
 	taught := budget.Learn(limit, r.Now(), d.RetryAfter)
 	r.move("learning from a 429", []budget.Key{key}, func(_ budget.Key, b budget.Bucket) budget.Bucket {
 		return budget.Stricter(b, taught)
 	})
 	return map[budget.Key]budget.Bucket{key: taught}
+}
+
+// hear tells of figures of the CA's that aren't those in force here, once: with the 429 that names them first.
+func (r *run) hear(d *Denied, key budget.Key, limits budget.Limits) {
+	heard := budget.Limits{key.Wide(): d.Said}
+	if limit, ok := limits.Of(key); !ok || !limit.Differs(d.Said) {
+		return
+	}
+	news, err := r.Budgets.Hear(r.work, r.directory(), key.Wide(), d.Said)
+	if err != nil {
+		r.log.Warn("noting the CA's figures", "cause", err.Error())
+		return
+	}
+	if others := limits.Others(heard); news && len(others) > 0 {
+		d.Hint = others[0]
+		r.log.Warn("the CA's limits aren't those in force here", "what", d.Hint)
+	}
 }

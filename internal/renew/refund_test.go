@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +115,34 @@ func TestFiveDenialsBesideAnotherClientMakeTheCertificateWaitAsLongAsTheCASays(t
 	delete(w.broken, "NewOrder")
 	if r := w.deliver("then", manual("www", w.now, false))[0]; !r.Issued {
 		t.Errorf("%+v: %s", r, w.certificate(t, "www").Status.Message)
+	}
+}
+
+// Figures of the CA's that aren't ours are told once, with the command that sets them.
+func TestTheCAsOwnFiguresAreToldOnce(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	deny := func(burst int64) string {
+		w.broken["NewOrder"] = &renew.Denied{
+			Limit: budget.CertificatesPerRegisteredDomain, Subject: "a.example", RetryAfter: time.Minute, Detail: "too many",
+			Said: budget.Limit{Burst: burst, Count: burst, Period: 7 * 24 * time.Hour},
+		}
+		w.deliver(fmt.Sprint(w.now), manual("www", w.now, false))
+		w.pass(2 * time.Hour)
+		return w.certificate(t, "www").Status.Message
+	}
+	const command = "certpace budgets set certificates-per-registered-domain --for a.example --burst 7 --period 168h0m0s"
+	if m := deny(7); !strings.Contains(m, command) {
+		t.Errorf("the first time: %s", m)
+	}
+	if m := deny(7); strings.Contains(m, "budgets set") {
+		t.Errorf("the second time: %s", m)
+	}
+	if m := deny(50); strings.Contains(m, "budgets set") {
+		t.Errorf("of our own figures: %s", m)
+	}
+	if m := deny(8); !strings.Contains(m, "--burst 8") {
+		t.Errorf("of new figures: %s", m)
 	}
 }
 

@@ -16,6 +16,7 @@ type limitsRecord struct {
 	CA        string                      `json:"ca"`
 	Set       string                      `json:"set"`                 // empty: by the directory's URL
 	Overrides map[budget.Name]limitRecord `json:"overrides,omitempty"` // of one key: <limit>/<key>
+	Heard     map[budget.Name]limitRecord `json:"heard,omitempty"`
 	Rev       int64                       `json:"rev"`
 }
 
@@ -60,7 +61,34 @@ func (s *Store) SetLimits(ctx context.Context, ca string, set LimitSet) error {
 	if err := s.rescale(ctx, ca, old.InForce(directory), set.InForce(directory)); err != nil {
 		return err
 	}
-	r := limitsRecord{CA: ca, Set: set.Name, Overrides: recordsOf(set.Overrides), Rev: rev + 1}
+	return s.putLimits(ctx, ca, set, rev)
+}
+
+// Hear notes the figures that the CA of a directory named of a limit; news says whether they weren't known. Errors: entry.Corrupt.
+func (s *Store) Hear(ctx context.Context, directory string, n budget.Name, said budget.Limit) (news bool, err error) {
+	ca, err := entry.CAOf(directory)
+	if err != nil {
+		return false, err
+	}
+	for range tries {
+		set, rev, err := s.limitSet(ctx, ca)
+		if err != nil {
+			return false, err
+		}
+		next, news := set.Hear(n, said)
+		if !news {
+			return false, nil
+		}
+		err = s.putLimits(ctx, ca, next, rev)
+		if !errors.Is(err, renew.ErrConflict) {
+			return err == nil, err
+		}
+	}
+	return false, contended("noting the limits of " + ca)
+}
+
+func (s *Store) putLimits(ctx context.Context, ca string, set LimitSet, rev int64) error {
+	r := limitsRecord{CA: ca, Set: set.Name, Overrides: recordsOf(set.Overrides), Heard: recordsOf(set.Heard), Rev: rev + 1}
 	it, err := encode(r)
 	if err != nil {
 		return err
@@ -86,21 +114,33 @@ func (s *Store) limitSet(ctx context.Context, ca string) (LimitSet, int64, error
 
 // setOf reads what an item says. Errors: entry.Corrupt.
 func setOf(pk string, r limitsRecord) (LimitSet, error) {
-	set := LimitSet{Name: r.Set}
-	for name, l := range r.Overrides {
-		period, err := time.ParseDuration(l.Period)
-		if err != nil {
-			return LimitSet{}, entry.Unreadable(pk, fmt.Errorf("%s: period: %.40q is not a duration such as 3h", name, l.Period))
-		}
-		if set.Overrides == nil {
-			set.Overrides = budget.Limits{}
-		}
-		set.Overrides[name] = budget.Limit{Burst: l.Burst, Count: l.Count, Period: period}
+	overrides, err := limitsOf(r.Overrides)
+	if err != nil {
+		return LimitSet{}, entry.Unreadable(pk, err)
 	}
+	heard, err := limitsOf(r.Heard)
+	if err != nil {
+		return LimitSet{}, entry.Unreadable(pk, err)
+	}
+	set := LimitSet{Name: r.Set, Overrides: overrides, Heard: heard}
 	if err := set.Validate(); err != nil {
 		return LimitSet{}, entry.Unreadable(pk, err)
 	}
 	return set, nil
+}
+
+func limitsOf(records map[budget.Name]limitRecord) (all budget.Limits, err error) {
+	for name, l := range records {
+		period, err := time.ParseDuration(l.Period)
+		if err != nil {
+			return nil, fmt.Errorf("%s: period: %.40q is not a duration such as 3h", name, l.Period)
+		}
+		if all == nil {
+			all = budget.Limits{}
+		}
+		all[name] = budget.Limit{Burst: l.Burst, Count: l.Count, Period: period}
+	}
+	return all, nil
 }
 
 func recordsOf(l budget.Limits) map[budget.Name]limitRecord {

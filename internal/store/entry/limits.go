@@ -13,6 +13,7 @@ import (
 // LimitSet is what an operator says about a CA's limits. The zero value says nothing: the set goes by the directory's URL.
 type LimitSet struct {
 	Name      string        // of the limit set (budget.SetNames); empty: by the directory's URL
+	Heard     budget.Limits // what the CA itself named in a 429, where that was something else; nobody goes by it
 	Overrides budget.Limits // instead of the set's own, for every key or (budget.Name.For) for one
 }
 
@@ -25,7 +26,19 @@ func (s LimitSet) Validate() error {
 	if err := s.Overrides.Validate(); err != nil {
 		faults = append(faults, err)
 	}
+	if err := s.Heard.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("heard: %w", err))
+	}
 	return errors.Join(faults...)
+}
+
+// Hear is s with what the CA named of a limit; news says whether that wasn't known.
+func (s LimitSet) Hear(n budget.Name, said budget.Limit) (next LimitSet, news bool) {
+	if s.Heard[n] == said {
+		return s, false
+	}
+	s.Heard = s.Heard.With(budget.Limits{n: said})
+	return s, true
 }
 
 // InForce is what the limits of the CA with that directory are.

@@ -50,6 +50,24 @@ var limits = []scenario{
 		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{}))
 		w.same("nothing said", w.limits(), budget.LetsEncrypt())
 	}},
+	{"what the CA names itself is noted once, and nobody goes by it", func(w world) {
+		said := budget.Limit{Burst: 7, Count: 7, Period: time.Hour}
+		n := budget.CertificatesPerRegisteredDomain.For("example.com")
+		for _, first := range []bool{true, false} {
+			news, err := w.Store.Hear(w.ctx(), entry.DirectoryOf(w.CA), n, said)
+			w.ok(err)
+			w.same("news", news, first)
+		}
+		w.same("in force", w.limits(), budget.LetsEncrypt())
+		got, err := w.Store.LimitOverrides(w.ctx(), w.CA)
+		w.ok(err)
+		w.same("what was heard", got, entry.LimitSet{Heard: budget.Limits{n: said}})
+		got.Overrides = budget.Limits{n: said}
+		w.ok(w.Store.SetLimits(w.ctx(), w.CA, got))
+		got, err = w.Store.LimitOverrides(w.ctx(), w.CA)
+		w.ok(err)
+		w.same("beside an override", got, entry.LimitSet{Heard: budget.Limits{n: said}, Overrides: budget.Limits{n: said}})
+	}},
 	{"other CAs keep theirs", func(w world) {
 		w.ok(w.Store.SetLimits(w.ctx(), w.CA, entry.LimitSet{Name: budget.SetNone}))
 		l, err := w.Store.Limits(w.ctx(), entry.DirectoryOf("not-"+w.CA))

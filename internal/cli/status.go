@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -42,6 +43,8 @@ type certificateStatus struct {
 	SecretARN   string        `json:"secret_arn"`
 	VersionID   string        `json:"version_id"`
 	Followups   []followup    `json:"followups,omitempty"`
+	Endangered  bool          `json:"endangered,omitempty"` // what is in use may end before its successor is there
+	Remedy      string        `json:"remedy,omitempty"`     // what somebody can do about that
 }
 
 // followup is what is owed beside an order.
@@ -106,6 +109,9 @@ func statusOf(c inventory.Certificate, now time.Time) certificateStatus {
 		s.Serial, s.NotAfter, s.RenewAt, s.SecretARN, s.VersionID = u.Serial, optional(u.NotAfter), optional(c.RenewAt()), u.SecretARN, u.VersionID
 		s.Directory = u.Directory
 	}
+	if s.Endangered = c.Endangered(now); s.Endangered {
+		s.Remedy = plan.Remedy(&c)
+	}
 	return s
 }
 
@@ -144,6 +150,7 @@ func (s *statusCmd) Run(r *run) error {
 		}
 	}
 	r.say("%d certificates, %d in use", len(cs), countInUse(cs))
+	sayEnds(r, cs)
 	return nil
 }
 
@@ -193,6 +200,29 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 		}
 	}
 	return table.Row{c.Name, brief(c.Wanted.Domains), at.Word(), valid, moment(at.Next), outlook(c, at)}
+}
+
+// sayEnds says which certificates may end before their successors are there, and apart from them which are disabled and still in use.
+func sayEnds(r *run, cs []inventory.Certificate) {
+	now, off := r.now(), 0
+	for i := range cs {
+		c := &cs[i]
+		switch {
+		case c.Endangered(now):
+			r.say("in danger: %s ends at %s: %s", c.Name, moment(c.InUse.NotAfter), plan.Remedy(c))
+		case c.SwitchedOff(now):
+			off++
+		}
+	}
+	if off == 0 {
+		return
+	}
+	r.say("%d are disabled and in use until they end:", off)
+	for i := range cs {
+		if c := &cs[i]; c.SwitchedOff(now) {
+			r.say("  %s, at %s", c.Name, moment(c.InUse.NotAfter))
+		}
+	}
 }
 
 func countInUse(cs []inventory.Certificate) int {

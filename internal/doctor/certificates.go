@@ -65,6 +65,24 @@ func given(t time.Time) *time.Time {
 	return &t
 }
 
+// disabled says what is switched off and still in use: nobody renews it.
+func (v *visit) disabled() {
+	var names []string
+	first := time.Time{}
+	for i := range v.fleet {
+		c := &v.fleet[i]
+		if !c.SwitchedOff(v.Now) || !v.examines(c.Name) {
+			continue
+		}
+		if names = append(names, c.Name); first.IsZero() || c.InUse.NotAfter.Before(first) {
+			first = c.InUse.NotAfter
+		}
+	}
+	if len(names) > 0 {
+		v.say("disabled", "", OK, "%d certificates are in use and disabled, so nobody renews them; the first ends at %s: %s", len(names), first.UTC().Format(time.RFC3339), some(names))
+	}
+}
+
 // stateOf is a certificate's health: it fails where what is in use ended, or may end before its successor is there, by the rule of every other
 // warning (inventory.Certificate.Endangered), and where waiting doesn't help.
 func (v *visit) stateOf(c *inventory.Certificate) State {

@@ -114,6 +114,7 @@ func (d *Doctor) Examine(ctx context.Context, names []string) []Finding {
 	if v.table(ctx) {
 		v.planner()
 		v.certificates()
+		v.disabled()
 		v.secrets(ctx)
 		v.pending(ctx)
 	}

@@ -185,6 +185,15 @@ func TestWhatStandsInTheWay(t *testing.T) {
 		"a backlog that it can carry": {
 			func(p *patient) { p.waiting = 450 }, "queue", doctor.OK, "needs 30m0s",
 		},
+		"what ends without a turn": {
+			func(p *patient) {
+				p.fleet[0].InUse.NotBefore, p.fleet[0].InUse.NotAfter = now.Add(-82*day), now.Add(8*day)
+				p.fleet[0].Status.Reason, p.fleet[0].Status.Repeats, p.fleet[0].Status.Due = reason.Scheduled, 3, now.Add(time.Minute)
+			}, "certificates", doctor.Fail, "its successor may not be there by then",
+		},
+		"what is in use and disabled": {
+			func(p *patient) { p.fleet[0].Wanted.Enabled = false }, "disabled", doctor.OK, "1 certificates are in use and disabled, so nobody renews them",
+		},
 		"a certificate that fails": {
 			func(p *patient) {
 				p.fleet[0].Status.Failures, p.fleet[0].Status.Reason, p.fleet[0].Status.Message = 2, reason.ZoneNotFound, "no zone for a.example"

@@ -1,8 +1,10 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/inventory"
@@ -20,6 +22,23 @@ func (p *Plan) looked() iter.Seq[*Outcome] {
 			}
 		}
 	}
+}
+
+// Waiting are the certificates that wait for something and are in no outcome of a plan: their turns come later, or nobody knows
+// when. It lists what is due whenever that is, the earliest first, so it is for people.
+func (p *Planner) Waiting(ctx context.Context, made Plan) ([]inventory.Certificate, error) {
+	due, err := p.Table.DueCertificates(ctx, p.Shard, made.Now.AddDate(100, 0, 0), MostDue)
+	if err = p.passOver("listing what waits", err); err != nil {
+		return nil, err
+	}
+	planned := map[string]bool{}
+	for o := range made.looked() {
+		planned[o.Certificate.Name] = true
+	}
+	return slices.DeleteFunc(due, func(c inventory.Certificate) bool {
+		idle := c.Status.Reason == reason.NotDue || !c.Wanted.Enabled
+		return planned[c.Name] || idle && !c.Endangered(made.Now)
+	}), nil
 }
 
 // next is when something is done for the certificate: its job starts, or its turn comes, or it is looked at again.

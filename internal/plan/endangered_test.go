@@ -211,3 +211,43 @@ func TestTheEventNamesWhatStandsInTheWay(t *testing.T) {
 		t.Errorf("%+v", out.events)
 	}
 }
+
+// After the tick that found it, the plan is asked again: what waits and isn't due is in it, with its turn.
+func TestWhatWaitsIsShownWhenNothingIsDue(t *testing.T) {
+	clock := now
+	c := adopted("late", 2*day)
+	c.InUse.RenewAt, c.Booked = now.Add(-day), &inventory.Booking{Serial: c.InUse.Serial}
+	far := renewing("far", 90*day, now.Add(20*day))
+	far.Status.Reason = reason.NotDue
+	p, table, _ := planner(t, &clock, c, far, fresh("new", "new.late.example"))
+	key := budget.Key{CA: "ca.example", Limit: budget.NewOrdersPerAccount, Subject: "0"}
+	if err := table.SetLimits(context.Background(), "ca.example", memory.LimitSet{Overrides: budget.Limits{key.Limit: {Burst: 1, Count: 1, Period: 5 * day}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.MoveBuckets(context.Background(), []budget.Write{{Key: key, New: budget.BucketAt(now.Add(5 * day).UnixNano())}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := tickOnce(t, p); s.Endangered != 1 {
+		t.Fatalf("%+v", s)
+	}
+	clock = clock.Add(time.Minute)
+	in, err := p.Gather(context.Background(), tick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := plan.Decide(in)
+	waiting, err := p.Waiting(context.Background(), made)
+	if err != nil || len(made.Outcomes) != 0 {
+		t.Fatalf("%d are due: %v", len(made.Outcomes), err)
+	}
+	names := ""
+	for _, o := range made.Near {
+		names += o.Certificate.Name + fmt.Sprint(o.Endangered)
+	}
+	for _, c := range waiting {
+		names += " " + c.Name
+	}
+	if names != "latetrue new" {
+		t.Errorf("%s", names)
+	}
+}

@@ -130,6 +130,7 @@ func (p *Planner) certificates(ctx context.Context, r *refresh, in *Input) error
 		}
 	}
 	in.Certificates = append(due, p.near(ctx, in, r.ends(ctx, in.Now), known)...)
+	in.SwitchedOff = r.switchedOff
 	return nil
 }
 

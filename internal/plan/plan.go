@@ -40,6 +40,8 @@ type Input struct {
 	// Near are in the last part of their lives and not due: they compete for nothing, and are only judged, whatever is recorded of them.
 	Near []inventory.Certificate
 
+	SwitchedOff int // certificates that are in use, disabled, and in the last part of their lives
+
 	hashes    map[*string]string // of sets of names, by their lists
 	elsewhere map[Hour]int       // what of Parked isn't in Certificates; the same for every order of precedence that is tried
 	others    Awaited            // what of Awaited isn't in Certificates, likewise

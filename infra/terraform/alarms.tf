@@ -53,20 +53,61 @@ resource "aws_cloudwatch_metric_alarm" "jobs_dead" {
   ok_actions          = var.alarm_actions
 }
 
-# The planner foresees, or a failing renewal makes likely, that a certificate ends before its successor is there. Each is looked at once a day at least,
-# so the alarm ends a day after the last of them is safe.
+# Certificates have no turn that lets their successors be there in time. Each tick counts all of them, so an hour without any ends the alarm.
 resource "aws_cloudwatch_metric_alarm" "endangered" {
   alarm_name          = "${var.name}-endangered"
   alarm_description   = "certpace has certificates that may end before their successors are there. The events Certificate Expiring, and certpace plan, say which, why, and what would help."
   namespace           = "certpace"
   metric_name         = "Endangered"
   dimensions          = { Deployment = var.name, Shard = "0" }
-  statistic           = "Sum"
-  period              = 86400
+  statistic           = "Maximum"
+  period              = 3600
   evaluation_periods  = 1
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1
   treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}
+
+# Jobs lie on the queue and nobody takes them: a mapping that is off, a permission that is lost, a worker that doesn't start. A message may be lost, so one
+# hour of them is none; two are.
+resource "aws_cloudwatch_metric_alarm" "untaken" {
+  alarm_name          = "${var.name}-untaken"
+  alarm_description   = "Nobody takes certpace's jobs, two ticks after their start. Look at the event source mapping of ${aws_lambda_function.renew.function_name}, its errors and throttles, and its log group ${aws_cloudwatch_log_group.renew.name}."
+  namespace           = "certpace"
+  metric_name         = "JobsUntaken"
+  dimensions          = { Deployment = var.name, Shard = "0" }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 2
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_actions
+  ok_actions          = var.alarm_actions
+}
+
+# How near the nearest end is, of all that is enabled and in use: read each tick, whatever the planner makes of it. A tick that writes neither is an
+# alarm too, so nobody's error, the planner's own included, hides an end.
+resource "aws_cloudwatch_metric_alarm" "ends" {
+  for_each = {
+    hours-to-expiry   = { metric = "HoursToExpiry", least = var.least_hours_to_expiry, says = "hours are left until the first of certpace's certificates ends" }
+    life-left-percent = { metric = "LifeLeftPercent", least = var.least_life_left_percent, says = "% of its life are left of one of certpace's certificates" }
+  }
+
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = "Less than ${each.value.least} ${each.value.says}, or three quarters of an hour passed without anybody having looked. certpace status and certpace plan say which; if they can't, look at the log group ${aws_cloudwatch_log_group.plan.name}."
+  namespace           = "certpace"
+  metric_name         = each.value.metric
+  dimensions          = { Deployment = var.name, Shard = "0" }
+  statistic           = "Minimum"
+  period              = 900
+  evaluation_periods  = 3
+  comparison_operator = "LessThanThreshold"
+  threshold           = each.value.least
+  treat_missing_data  = "breaching"
+  actions_enabled     = var.enabled
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
 }

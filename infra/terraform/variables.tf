@@ -272,6 +272,28 @@ variable "event_bus" {
   }
 }
 
+variable "least_hours_to_expiry" {
+  description = "Hours to the first end below which there is an alarm. Certificates of two days and less are renewed with fewer left: give less than half of the shortest life."
+  type        = number
+  default     = 24
+
+  validation {
+    condition     = var.least_hours_to_expiry > 0
+    error_message = "least_hours_to_expiry is ${var.least_hours_to_expiry}: give hours above 0."
+  }
+}
+
+variable "least_life_left_percent" {
+  description = "Percent of a certificate's life below which there is an alarm. Renewals begin with a third left, with half of a life below ten days."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.least_life_left_percent > 0 && var.least_life_left_percent < 33
+    error_message = "least_life_left_percent is ${var.least_life_left_percent}: give percent above 0 and below 33, with which renewals begin."
+  }
+}
+
 variable "alarm_actions" {
   description = "ARNs (SNS topics, for example) told when an alarm starts and ends; without any, alarms only show in CloudWatch."
   type        = list(string)

@@ -31,6 +31,14 @@ func TestCount(t *testing.T) {
 			func(e *metric.Emitter) { e.Count(metric.MessagesRefused, 1, metric.Reason(reason.BadMessage)) },
 			`{"Deployment":"prod","MessagesRefused":1,"Reason":"bad-message","Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Deployment","Shard"],["Deployment","Shard","Reason"]],"Metrics":[{"Name":"MessagesRefused","Unit":"Count"}]}],"Timestamp":1796083200005}}`,
 		},
+		"what is measured may be a fraction, and below 0, and is no count": {
+			func(e *metric.Emitter) { e.Gauge(metric.HoursToExpiry, -1.5) },
+			`{"Deployment":"prod","HoursToExpiry":-1.5,"Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Deployment","Shard"]],"Metrics":[{"Name":"HoursToExpiry","Unit":"None"}]}],"Timestamp":1796083200005}}`,
+		},
+		"a share is in percent": {
+			func(e *metric.Emitter) { e.Gauge(metric.LifeLeftPercent, 9.75) },
+			`{"Deployment":"prod","LifeLeftPercent":9.75,"Shard":"0","_aws":{"CloudWatchMetrics":[{"Namespace":"certpace","Dimensions":[["Deployment","Shard"]],"Metrics":[{"Name":"LifeLeftPercent","Unit":"Percent"}]}],"Timestamp":1796083200005}}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -249,5 +250,18 @@ func TestWhatWaitsIsShownWhenNothingIsDue(t *testing.T) {
 	}
 	if names != "latetrue new" {
 		t.Errorf("%s", names)
+	}
+}
+
+// A queue that can't be reached takes nobody's word away: that it was told is recorded by then.
+func TestWhatEndsIsToldThoughTheQueueFails(t *testing.T) {
+	clock := now
+	p, _, out := planner(t, &clock, near("www", inventory.Status{Reason: reason.Configuration, Failures: 5}))
+	out.fail = errors.New("no queue")
+	if _, err := p.Tick(context.Background(), tick); err == nil {
+		t.Fatal("no error")
+	}
+	if len(out.events) != 1 {
+		t.Errorf("%+v", out.events)
 	}
 }

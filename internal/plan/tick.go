@@ -59,7 +59,7 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 	}
 	in, err := p.gather(ctx, r)
 	if err != nil {
-		return Summary{}, err
+		return Summary{Least: r.least, SwitchedOff: r.switchedOff}, err
 	}
 	made := Decide(in)
 	s := made.summary()
@@ -68,10 +68,11 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 	if err != nil {
 		return s, err
 	}
-	if err := p.send(ctx, messages, &s); err != nil {
+	err = p.send(ctx, messages, &s)
+	p.tell(ctx, made) // whatever became of the queue: what was told is recorded
+	if err != nil {
 		return s, err
 	}
-	p.tell(ctx, made)
 	r.notes.Parked, r.notes.Awaited = made.Parked, made.Awaited
 	return s, p.note(ctx, r)
 }

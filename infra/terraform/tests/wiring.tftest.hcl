@@ -390,10 +390,28 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
   assert {
     condition = (
       aws_cloudwatch_metric_alarm.endangered.namespace == "certpace" && aws_cloudwatch_metric_alarm.endangered.metric_name == "Endangered" &&
-      aws_cloudwatch_metric_alarm.endangered.dimensions == tomap({ Deployment = "certpace", Shard = "0" }) && aws_cloudwatch_metric_alarm.endangered.statistic == "Sum" &&
-      aws_cloudwatch_metric_alarm.endangered.period == 86400 && aws_cloudwatch_metric_alarm.endangered.threshold == 1
+      aws_cloudwatch_metric_alarm.endangered.dimensions == tomap({ Deployment = "certpace", Shard = "0" }) && aws_cloudwatch_metric_alarm.endangered.statistic == "Maximum" &&
+      aws_cloudwatch_metric_alarm.endangered.period == 3600 && aws_cloudwatch_metric_alarm.endangered.threshold == 1
     )
     error_message = "the alarm on endangered certificates watches something else, or one a day is not enough"
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.untaken.metric_name == "JobsUntaken" && aws_cloudwatch_metric_alarm.untaken.threshold == 1 &&
+      aws_cloudwatch_metric_alarm.untaken.dimensions == tomap({ Deployment = "certpace", Shard = "0" }) && aws_cloudwatch_metric_alarm.untaken.statistic == "Sum"
+    )
+    error_message = "the alarm on jobs that nobody takes watches something else"
+  }
+
+  assert {
+    condition = alltrue([for key, want in { hours-to-expiry = ["HoursToExpiry", 24], life-left-percent = ["LifeLeftPercent", 10] } :
+      aws_cloudwatch_metric_alarm.ends[key].metric_name == want[0] && aws_cloudwatch_metric_alarm.ends[key].threshold == want[1] &&
+      aws_cloudwatch_metric_alarm.ends[key].statistic == "Minimum" && aws_cloudwatch_metric_alarm.ends[key].comparison_operator == "LessThanThreshold" &&
+      aws_cloudwatch_metric_alarm.ends[key].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.ends[key].alarm_name == "certpace-${key}" &&
+      aws_cloudwatch_metric_alarm.ends[key].dimensions == tomap({ Deployment = "certpace", Shard = "0" })
+    ])
+    error_message = "an alarm on the nearest end watches something else, or is quiet where nobody looks"
   }
 
   assert {
@@ -416,7 +434,8 @@ run "the_alarms_watch_the_planner_the_dead_queue_and_a_paused_account" {
   assert {
     condition = alltrue([for a in [
       aws_cloudwatch_metric_alarm.plan_missing, aws_cloudwatch_metric_alarm.plan_errors, aws_cloudwatch_metric_alarm.jobs_dead, aws_cloudwatch_metric_alarm.account_paused,
-      aws_cloudwatch_metric_alarm.endangered,
+      aws_cloudwatch_metric_alarm.endangered, aws_cloudwatch_metric_alarm.untaken,
+      aws_cloudwatch_metric_alarm.ends["hours-to-expiry"], aws_cloudwatch_metric_alarm.ends["life-left-percent"],
       ] :
       a.alarm_actions == toset(["arn:aws:sns:eu-central-1:123456789012:oncall"]) && a.ok_actions == a.alarm_actions
     ])

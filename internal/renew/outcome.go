@@ -18,6 +18,10 @@ import (
 // somebody did and told nobody.
 const askAPerson = 24 * time.Hour
 
+// lookAtHolder is how long a certificate waits at most before it looks again at another one that
+// holds its names. A hold lasts as long as an order may, a week; the holder may be through in minutes.
+const lookAtHolder = time.Hour
+
 // Hand-backs end: a message that is received too often is dead.
 const (
 	patient      = 5  // how often a job may say that it only goes on later before that is a failure like others
@@ -47,7 +51,7 @@ func judge(err error, now time.Time, failures, received int) outcome {
 	o := outcome{received: received, status: inventory.Status{Failures: failures, At: now, Message: budget.RedactUnpause(err.Error())}}
 	switch {
 	case errors.As(err, &held):
-		o.waits(reason.InProgress, held.Until)
+		o.waits(reason.InProgress, earlier(held.Until, now.Add(lookAtHolder)))
 		o.heldBy = held.Certificate
 	case errors.As(err, &waiting):
 		o.waits(waiting.why(), waiting.decision.RetryAt)

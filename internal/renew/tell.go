@@ -63,6 +63,7 @@ func (c *carrier) tellAgain(order Order) error {
 	if err != nil {
 		return err
 	}
+	c.glances = later(c.glances, c.Now().Add(firstGlance)) // the authorizations have just been read
 	doubtful := slices.DeleteFunc(open, func(ch Challenge) bool { return !c.doubts[ch.Domain] })
 	clear(c.doubts)
 	return c.tell(doubtful)

@@ -67,6 +67,19 @@ func allowed(n, made, deliveries int, requests []ca.Request) int {
 	for _, r := range requests {
 		most += cost(r, made)
 	}
+	return most + n*retellings(requests)
+}
+
+// retellings is how often the CA has to be told again, at most, to look at challenges of which it
+// never heard: each time all that are in doubt, after the authorizations were read once more.
+func retellings(requests []ca.Request) (most int) {
+	unheard := map[string]int{}
+	for _, r := range requests {
+		if r.Kind == ca.KindChallenge && r.Cut && (!reached(r) || r.BadNonce) {
+			unheard[r.URL]++
+			most = max(most, unheard[r.URL])
+		}
+	}
 	return most
 }
 

@@ -21,6 +21,7 @@ const (
 	attrKey       = "pk"
 	attrOwner     = "owner"
 	attrUntil     = "until"
+	attrToldAt    = "told_at"
 	attrIssuance  = "issuance"
 	attrDue       = "due"
 	attrDueAt     = "due_at" // Unix milliseconds
@@ -93,8 +94,9 @@ func milliseconds(t time.Time) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(t.UnixMilli(), 10)}
 }
 
-// AgeLeases makes the leases of a killed worker older, so that they have ended: its own, those of the issuances that it held, and the moments at
-// which their certificates are due again.
+// AgeLeases makes the leases of a killed worker older, so that they have ended: its own, those of the
+// issuances that it held, and the moments at which their certificates are due again. When the CA was
+// last told to look is that long ago then, too.
 func (w *World) AgeLeases(t testing.TB) {
 	t.Helper()
 	past := time.Now().Add(-2 * time.Hour)
@@ -106,6 +108,9 @@ func (w *World) AgeLeases(t testing.TB) {
 	for _, it := range w.items(t, issuanceItems) {
 		if textOf(it, attrOwner) != "" {
 			w.set(t, it, item{attrUntil: moment(past), attrDueAt: milliseconds(past)})
+		}
+		if textOf(it, attrToldAt) != "" {
+			w.set(t, it, item{attrToldAt: moment(past)})
 		}
 	}
 	for _, it := range w.items(t, certificateItems) {

@@ -72,9 +72,11 @@ func TestRenewingWhenTheCASuggests(t *testing.T) {
 	if err := w.CA.SetRenewalWindow([]byte(before.Certificate), before.NotBefore.Add(time.Millisecond), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("on the day of issuance the window is not believed", func(t *testing.T) {
-		if s := w.RunTick(t); s.Scheduled != 0 {
-			t.Errorf("the tick scheduled %+v", s)
+	t.Run("on the day of issuance the window is asked for when the question is due, and not believed", func(t *testing.T) {
+		w.RunTick(t) // it gets its place, and with that its first question, hours from now
+		w.AgeWatch(t, "window")
+		if s := w.RunTick(t); s.Asked == 0 || s.Moved == 0 || s.Scheduled != 0 {
+			t.Errorf("the tick did %+v", s)
 		}
 	})
 	t.Run("after that the next tick renews", func(t *testing.T) {

@@ -17,6 +17,7 @@ const (
 	workerItem       = "0#worker"
 	issuanceItems    = "0#issuance#"
 	certificateItems = "0#certificate#"
+	watchItems       = "0#watch#"
 
 	attrKey       = "pk"
 	attrOwner     = "owner"
@@ -26,6 +27,7 @@ const (
 	attrDue       = "due"
 	attrDueAt     = "due_at" // Unix milliseconds
 	attrNext      = "next_attempt"
+	attrAsk       = "next" // of a watch
 	attrIssuedAt  = "in_use.issued_at"
 	attrNotBefore = "in_use.not_before"
 	attrNotAfter  = "in_use.not_after"
@@ -132,6 +134,19 @@ func (w *World) AgeIssue(t testing.TB, name string) {
 	t.Helper()
 	now := time.Now()
 	w.set(t, w.certificateItem(t, name), item{attrIssuedAt: moment(now.Add(-48 * time.Hour)), attrDue: moment(now), attrDueAt: milliseconds(now)})
+}
+
+// AgeWatch makes the next question about a certificate's window due now, as the time that its CA named does. Until then nobody asks.
+func (w *World) AgeWatch(t testing.TB, name string) {
+	t.Helper()
+	now, key := time.Now(), watchItems+name
+	for _, it := range w.items(t, key) {
+		if textOf(it, attrKey) == key {
+			w.set(t, it, item{attrAsk: moment(now), attrDueAt: milliseconds(now)})
+			return
+		}
+	}
+	t.Fatalf("the table has no watch of %s", name)
 }
 
 // AgeCertificate makes a certificate as old, for the table alone, as it must be to have so much of its life left, and due now.

@@ -58,6 +58,7 @@ var (
 
 // Publish puts events on the bus, ten at a time. Its error names the events that were refused after bounded repetition; where a whole call
 // failed, it names the first event of that call and counts the others that aren't known to be on the bus. Those after it aren't offered.
+// It is a *plan.Untold, unless an event can't be encoded: then none is offered.
 func (b *Bus) Publish(ctx context.Context, events ...event.Event) error {
 	n, err := b.publish(ctx, events)
 	if n > 0 && b.Refused != nil {
@@ -76,21 +77,24 @@ func (b *Bus) publish(ctx context.Context, events []event.Event) (lost int, err 
 		}
 		entries = append(entries, entry)
 	}
-	var refused []string
+	var refused, untold []string
 	offered := 0
 	for _, batch := range batches(entries) {
 		offered += len(batch)
 		no, left, err := b.put(ctx, batch)
-		if refused = append(refused, no...); err != nil {
-			lost = len(left) + len(refused) + len(entries) - offered
-			return lost, b.fail(ctx, left, len(refused)+len(entries)-offered, err)
+		for _, r := range no {
+			refused, untold = append(refused, r.why), append(untold, r.certificate)
+		}
+		if err != nil {
+			untold = append(append(untold, certificates(left)...), certificates(entries[offered:])...)
+			return len(untold), &plan.Untold{Certificates: untold, Err: b.fail(ctx, left, len(untold)-len(left), err)}
 		}
 	}
 	if len(refused) == 0 {
 		return 0, nil
 	}
-	return len(refused), renew.Fail(renew.Later, reason.StorageFailed,
-		fmt.Errorf("publishing events: %d of %d were refused: %s", len(refused), len(events), strings.Join(refused, "; ")))
+	return len(refused), &plan.Untold{Certificates: untold, Err: renew.Fail(renew.Later, reason.StorageFailed,
+		fmt.Errorf("publishing events: %d of %d were refused: %s", len(refused), len(events), strings.Join(refused, "; ")))}
 }
 
 func (b *Bus) entry(e event.Event) (types.PutEventsRequestEntry, error) {
@@ -108,9 +112,12 @@ func (b *Bus) entry(e event.Event) (types.PutEventsRequestEntry, error) {
 	return entry, nil
 }
 
+// refusal is one event that was refused for good.
+type refusal struct{ certificate, why string }
+
 // put offers one batch until every event is accepted or refused for good. It returns what was refused, each with the reason; and what
 // is left and the error where the call itself failed.
-func (b *Bus) put(ctx context.Context, batch []types.PutEventsRequestEntry) (refused []string, left []types.PutEventsRequestEntry, err error) {
+func (b *Bus) put(ctx context.Context, batch []types.PutEventsRequestEntry) (refused []refusal, left []types.PutEventsRequestEntry, err error) {
 	for try := range attempts {
 		if try > 0 {
 			if err := b.Sleep(ctx, 100*time.Millisecond<<try); err != nil {
@@ -132,7 +139,7 @@ func (b *Bus) put(ctx context.Context, batch []types.PutEventsRequestEntry) (ref
 
 // sort tells apart what to offer again and what is refused. Answers come in the order of the entries (PutEvents); an entry without
 // one isn't known to be accepted.
-func sort(batch []types.PutEventsRequestEntry, out *eventbridge.PutEventsOutput, last bool) (again []types.PutEventsRequestEntry, refused []string) {
+func sort(batch []types.PutEventsRequestEntry, out *eventbridge.PutEventsOutput, last bool) (again []types.PutEventsRequestEntry, refused []refusal) {
 	for i, e := range batch {
 		code, message := "NoAnswer", "the answer doesn't mention it"
 		if i < len(out.Entries) {
@@ -142,7 +149,7 @@ func sort(batch []types.PutEventsRequestEntry, out *eventbridge.PutEventsOutput,
 			code, message = aws.ToString(out.Entries[i].ErrorCode), aws.ToString(out.Entries[i].ErrorMessage)
 		}
 		if last || !passing(code) {
-			refused = append(refused, fmt.Sprintf("%s (%s: %s)", describe(e), code, message))
+			refused = append(refused, refusal{certificate(e), fmt.Sprintf("%s (%s: %s)", describe(e), code, message)})
 			continue
 		}
 		again = append(again, e)
@@ -160,11 +167,22 @@ func passing(code string) bool {
 
 // describe names an event: its kind and the certificate that it speaks of.
 func describe(e types.PutEventsRequestEntry) string {
+	return aws.ToString(e.DetailType) + " of " + certificate(e)
+}
+
+// certificate is the certificate that an event speaks of.
+func certificate(e types.PutEventsRequestEntry) string {
 	var d event.Detail
-	if err := json.Unmarshal([]byte(aws.ToString(e.Detail)), &d); err != nil {
-		return aws.ToString(e.DetailType)
+	_ = json.Unmarshal([]byte(aws.ToString(e.Detail)), &d) // entry made it
+	return d.Certificate
+}
+
+func certificates(entries []types.PutEventsRequestEntry) []string {
+	names := make([]string, 0, len(entries))
+	for _, e := range entries {
+		names = append(names, certificate(e))
 	}
-	return aws.ToString(e.DetailType) + " of " + d.Certificate
+	return names
 }
 
 // batches cuts entries into calls that EventBridge takes. One event that is too long by itself goes alone, and is refused there.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/certpace/certpace/internal/bus"
 	"github.com/certpace/certpace/internal/event"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -274,14 +276,30 @@ func TestWhatIsNotKnownToBeOnTheBusIsCounted(t *testing.T) {
 		}}, 0},
 		"a call that fails":        {&fake{err: errors.New("no route")}, 12},
 		"an answer that says none": {&fake{short: true}, 12},
+		"a call that fails after one in which one is refused": {&fake{code: func(c string, _ int) string {
+			return map[string]string{"c1": "AccessDeniedException", "c11": "lost"}[c]
+		}}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.fake.t = t
 			b, got := open(row.fake), 0
 			b.Refused = func(n int) { got += n }
-			_ = b.Publish(context.Background(), events(12)...)
+			err := b.Publish(context.Background(), events(12)...)
 			if got != row.want {
 				t.Errorf("counted %d, want %d", got, row.want)
+			}
+			var untold *plan.Untold
+			if errors.As(err, &untold) != (row.want > 0) {
+				t.Fatalf("%v names nothing", err)
+			}
+			if row.want == 0 {
+				return
+			}
+			if slices.Sort(untold.Certificates); len(slices.Compact(untold.Certificates)) != row.want {
+				t.Errorf("untold are %v, want %d", untold.Certificates, row.want)
+			}
+			if row.want < 12 && !slices.Contains(untold.Certificates, "c1") {
+				t.Errorf("untold are %v, want c1 among them", untold.Certificates)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,4 +265,63 @@ func TestWhatEndsIsToldThoughTheQueueFails(t *testing.T) {
 	if len(out.events) != 1 {
 		t.Errorf("%+v", out.events)
 	}
+}
+
+// What the bus doesn't take was told to nobody, so the next tick tells of it, and of nothing that was taken.
+func TestWhatTheBusDoesNotTakeIsToldInTheNextTick(t *testing.T) {
+	for name, row := range map[string]struct {
+		refuse      error
+		first, then string
+	}{
+		"all are taken":            {nil, "a b c ", ""},
+		"the call fails":           {errors.New("no bus"), "", "a b c "},
+		"one is refused":           {&plan.Untold{Certificates: []string{"b"}, Err: errors.New("refused")}, "a c ", "b "},
+		"one is refused, in words": {fmt.Errorf("publishing: %w", &plan.Untold{Certificates: []string{"a", "c"}, Err: errors.New("no")}), "b ", "a c "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := now
+			failing := inventory.Status{Reason: reason.Configuration, Failures: 5}
+			due := near("a", failing) // the others are only near their ends
+			due.Status.Due = now
+			p, _, out := planner(t, &clock, due, near("b", failing), near("c", failing))
+			for n, want := range []string{row.first, row.then, ""} {
+				out.events, out.refuse = nil, nil
+				if n == 0 {
+					out.refuse = row.refuse
+				}
+				tickOnce(t, p)
+				var told []string
+				for _, e := range out.events {
+					if e.Kind == event.CertificateExpiring {
+						told = append(told, e.Detail.Certificate+" ")
+					}
+				}
+				slices.Sort(told)
+				if got := strings.Join(told, ""); got != want {
+					t.Errorf("tick %d told of %q, want %q", n, got, want)
+				}
+				clock = clock.Add(tick)
+			}
+		})
+	}
+}
+
+// The table's failure, or a tick that dies at it, leaves nothing that was found untold.
+func TestWhatEndsIsToldThoughTheTableFails(t *testing.T) {
+	clock := now
+	p, _, out := planner(t, &clock, near("www", inventory.Status{Reason: reason.Configuration, Failures: 5}))
+	p.Table = unsaved{p.Table}
+	if _, err := p.Tick(context.Background(), tick); err == nil {
+		t.Fatal("no error")
+	}
+	if len(out.events) != 1 {
+		t.Errorf("%+v", out.events)
+	}
+}
+
+// unsaved is a table that takes no entry.
+type unsaved struct{ plan.Table }
+
+func (unsaved) SaveCertificates(context.Context, []inventory.Certificate) ([]string, error) {
+	return nil, errors.New("no table")
 }

@@ -96,6 +96,7 @@ type Outcome struct {
 	seen        time.Time              // when the certificate was looked at
 	freed       bool                   // the recorded next attempt holds nothing up: it was another CA's
 	judged      bool                   // it is only judged: nothing of it changes but that it was told
+	untold      bool                   // that it is in danger was to be said, and the bus is not known to have it
 	Endangered  bool                   // the certificate in use may end before its successor is there
 }
 

@@ -159,8 +159,21 @@ type Backlog interface {
 
 // Bus carries events out.
 type Bus interface {
+	// Publish puts events on the bus. Its error is, or wraps, an *Untold where some may be there; else none is taken to be.
 	Publish(ctx context.Context, events ...event.Event) error
 }
+
+// Untold says of which certificates an event isn't known to be on the bus. Those that it doesn't
+// name are there.
+type Untold struct {
+	Certificates []string
+	Err          error // why
+}
+
+func (u *Untold) Error() string { return u.Err.Error() }
+
+// Unwrap gives why.
+func (u *Untold) Unwrap() error { return u.Err }
 
 // Answer is what a CA says about one certificate (RFC 9773). Where there is none, and an error instead, RetryAfter and Overloaded still hold.
 type Answer struct {

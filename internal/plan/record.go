@@ -26,7 +26,7 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	}
 	s := &c.Status
 	if o.judged {
-		if o.Endangered && p.warns(s) {
+		if p.warns(o) && !o.untold {
 			s.Warned = p.Now
 		}
 		return c, j
@@ -60,7 +60,7 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 		s.Due = p.lookedBy(&c)
 		s.Turn = o.turn(s)
 	}
-	if o.Endangered && p.warns(s) {
+	if p.warns(o) && !o.untold {
 		s.Warned = p.Now
 	}
 	return c, j
@@ -173,4 +173,7 @@ func (p *Place) on(c inventory.Certificate) inventory.Certificate {
 // warnEvery is how often it is said again that a certificate may end before its successor is there.
 const warnEvery = 24 * time.Hour
 
-func (p Plan) warns(s *inventory.Status) bool { return !s.Warned.Add(warnEvery).After(p.Now) }
+// warns says whether it is said now.
+func (p Plan) warns(o *Outcome) bool {
+	return o.Endangered && !o.Certificate.Status.Warned.Add(warnEvery).After(p.Now)
+}

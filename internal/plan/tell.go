@@ -2,15 +2,50 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/certpace/certpace/internal/event"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// tell reports what a budget defers, and once a day what may end before its successor is there. A deferred certificate is looked at again when the
-// budget has room, so this is no chatter.
+// warnFor bounds how long a tick waits for the bus before it records anything: a bus that hangs
+// keeps no job back for longer.
+const warnFor = 20 * time.Second
+
+// warn says once a day what may end before its successor is there. It is said before it is recorded
+// as said. So a tick that is killed in between says it twice, and what the bus didn't take is said
+// again in the next tick.
+func (p *Planner) warn(ctx context.Context, made Plan) {
+	var warned []*Outcome
+	var events []event.Event
+	for o := range made.looked() {
+		if made.warns(o) {
+			warned, events = append(warned, o), append(events, made.expiring(o))
+		}
+	}
+	if len(events) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, warnFor)
+	defer cancel()
+	err := p.Bus.Publish(ctx, events...)
+	if err == nil {
+		return
+	}
+	p.Log.Warn("telling the bus what ends; the next tick tries again", "cause", err.Error())
+	var some *Untold
+	partly := errors.As(err, &some)
+	for _, o := range warned {
+		o.untold = !partly || slices.Contains(some.Certificates, o.Certificate.Name)
+	}
+}
+
+// tell reports what a budget defers. A deferred certificate is looked at again when the budget has
+// room, so this is no chatter.
 func (p *Planner) tell(ctx context.Context, made Plan) {
 	for _, f := range made.Forecasts {
 		p.Log.Warn("demand that can't be met in time", "limit", f.Key.Limit, "key", f.Key.Subject, "late", f.Late, "advice", f.Advice())
@@ -42,11 +77,6 @@ func (p Plan) events() []event.Event {
 		o := &p.Outcomes[i]
 		if o.Reason == reason.Budget {
 			events = append(events, event.Deferred(subject(o.Certificate), o.message(), o.next()))
-		}
-	}
-	for o := range p.looked() {
-		if o.Endangered && p.warns(&o.Certificate.Status) {
-			events = append(events, p.expiring(o))
 		}
 	}
 	return events

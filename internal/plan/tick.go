@@ -50,7 +50,7 @@ type Summary struct {
 	Least       *Least `json:"least,omitempty"` // nil: it isn't known, since the list of ends isn't complete, or can't be read
 }
 
-// Tick asks, gathers, decides, records and sends. A crash between any two of these loses nothing and doubles nothing: what was
+// Tick asks, gathers, decides, warns, records and sends. A crash between any two of these loses nothing and doubles nothing: what was
 // recorded but not sent is due again, and a job sent twice has the same id and does the same once.
 func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error) {
 	r, err := p.refresh(ctx, p.Now(), tick)
@@ -64,12 +64,13 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 	made := Decide(in)
 	s := made.summary()
 	s.Asked, s.Moved, s.Least, s.SwitchedOff = r.asked, len(r.windows), r.least, r.switchedOff
+	p.warn(ctx, made)
 	messages, err := p.record(ctx, made, r, &s)
 	if err != nil {
 		return s, err
 	}
 	err = p.send(ctx, messages, &s)
-	p.tell(ctx, made) // whatever became of the queue: what was told is recorded
+	p.tell(ctx, made) // whatever became of the queue
 	if err != nil {
 		return s, err
 	}

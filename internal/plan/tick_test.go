@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -26,6 +27,8 @@ type outside struct {
 	fail    error // of Send
 	waiting int
 	events  []event.Event
+	refuse  error // of Publish
+	refused []event.Event
 	windows map[string]*inventory.Window
 	noInfo  func(certID string) (plan.Answer, error) // nil: it answers
 	asked   []string
@@ -47,8 +50,19 @@ func (o *outside) Send(_ context.Context, ms []plan.Message) (rejected []job.Job
 }
 
 func (o *outside) Publish(_ context.Context, es ...event.Event) error {
-	o.events = append(o.events, es...)
-	return nil
+	if o.refuse == nil {
+		o.events = append(o.events, es...)
+		return nil
+	}
+	var some *plan.Untold
+	for _, e := range es {
+		if errors.As(o.refuse, &some) && !slices.Contains(some.Certificates, e.Detail.Certificate) {
+			o.events = append(o.events, e)
+		} else {
+			o.refused = append(o.refused, e)
+		}
+	}
+	return o.refuse
 }
 
 func (o *outside) Ask(_ context.Context, _, certID string) (plan.Answer, error) {

@@ -106,8 +106,12 @@ func TestAccept(t *testing.T) {
 		why     reason.Reason
 		accepts int
 		proved  bool
+		asked   time.Duration
 	}{
 		{name: "a good answer needs no second look", accepts: 1, proved: true},
+		{name: "the time that the answer asks for is told", fault: answers(200, `{"type":"dns-01","status":"processing","url":"https://ca.test/chall/1/a.test"}`, "Retry-After", "3600"), times: 1, accepts: 1, asked: time.Hour},
+		{name: "a time beyond a day isn't believed", fault: answers(200, `{"type":"dns-01","status":"processing","url":"https://ca.test/chall/1/a.test"}`, "Retry-After", "99999999"), times: 1, accepts: 1, asked: 24 * time.Hour},
+		{name: "a conflict's time is told too", fault: problemBody(409, "conflict", "Authorization is already being validated", "Retry-After", "3600"), times: 1, accepts: 1, asked: time.Hour},
 		{name: "after a lost answer the challenge is read, and not told again", fault: fault{lose: true}, times: 1, accepts: 1, proved: true},
 		{name: "after a lost request the challenge is read, and what is pending may have been told", fault: fault{before: true}, times: 1, accepts: 1, kind: renew.Unknown, why: reason.CAUnavailable},
 		{name: "after an error of the CA's own likewise", fault: problemBody(500, "serverInternal", "oops", "Retry-After", "60"), times: 1, accepts: 1, kind: renew.Unknown, why: reason.CAUnavailable},
@@ -132,7 +136,7 @@ func TestAccept(t *testing.T) {
 					t.Fatal(err)
 				}
 				fx.only("chall", upTo(r.times, r.fault))
-				err = fx.ca.Accept(fx.ctx, auths[0].Challenge)
+				asked, err := fx.ca.Accept(fx.ctx, auths[0].Challenge)
 				if n := accepts(fx); n != r.accepts {
 					t.Errorf("told %d times, want %d", n, r.accepts)
 				}
@@ -140,8 +144,8 @@ func TestAccept(t *testing.T) {
 					t.Errorf("proved: %v", proved)
 				}
 				if r.kind == 0 {
-					if err != nil {
-						t.Error(err)
+					if err != nil || asked != r.asked {
+						t.Error(asked, err)
 					}
 					return
 				}
@@ -159,7 +163,7 @@ func TestAccept(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 { // the second is answered 400: the authorization isn't pending any more
-				if err := fx.ca.Accept(fx.ctx, auths[0].Challenge); err != nil {
+				if _, err := fx.ca.Accept(fx.ctx, auths[0].Challenge); err != nil {
 					t.Error(err)
 				}
 			}
@@ -168,7 +172,8 @@ func TestAccept(t *testing.T) {
 	t.Run("a challenge without a URL is sent to nobody", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			fx := open(t)
-			if f := failure(t, fx.ca.Accept(fx.ctx, renew.Challenge{Domain: "a.test"})); f.Kind != renew.Unknown {
+			_, err := fx.ca.Accept(fx.ctx, renew.Challenge{Domain: "a.test"})
+			if f := failure(t, err); f.Kind != renew.Unknown {
 				t.Errorf("got %v", f.Kind)
 			}
 		})
@@ -183,7 +188,8 @@ func TestAccept(t *testing.T) {
 			fx.only("chall", upTo(9, fault{hang: true}))
 			ctx, cancel := context.WithTimeout(fx.ctx, 5*time.Second)
 			defer cancel()
-			if f := failure(t, fx.ca.Accept(ctx, auths[0].Challenge)); f.Kind != renew.Later || f.Reason != reason.Deadline {
+			_, err = fx.ca.Accept(ctx, auths[0].Challenge)
+			if f := failure(t, err); f.Kind != renew.Later || f.Reason != reason.Deadline {
 				t.Errorf("got %v %s", f.Kind, f.Reason)
 			}
 		})

@@ -21,7 +21,7 @@ func (fx *fixture) ready(t *testing.T, names ...string) renew.Order {
 		t.Fatal(err)
 	}
 	for _, a := range auths {
-		if err := fx.ca.Accept(fx.ctx, a.Challenge); err != nil {
+		if _, err := fx.ca.Accept(fx.ctx, a.Challenge); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -49,7 +49,7 @@ func FuzzAnswer(f *testing.F) {
 			if n := len(fx.requests("new")); n > tries || n > 1 && !strings.Contains(body, badNonce) && status != http.StatusServiceUnavailable {
 				t.Errorf("newOrder was sent %d times", n)
 			}
-			if err := fx.ca.Accept(fx.ctx, renew.Challenge{Domain: "a.test", URL: "https://ca.test/chall/1/a"}); err != nil {
+			if _, err := fx.ca.Accept(fx.ctx, renew.Challenge{Domain: "a.test", URL: "https://ca.test/chall/1/a"}); err != nil {
 				inContract(t, err)
 			}
 			if _, err := fx.ca.Download(fx.ctx, renew.Order{CertificateURL: "https://ca.test/cert/1"}, "Root A"); err != nil {

@@ -78,7 +78,8 @@ func (fx *fixture) accept(o renew.Order) error {
 	if err != nil {
 		return err
 	}
-	return fx.ca.Accept(fx.ctx, auths[0].Challenge)
+	_, err = fx.ca.Accept(fx.ctx, auths[0].Challenge)
+	return err
 }
 
 func (fx *fixture) download(o renew.Order, preferred string) error {

@@ -347,7 +347,7 @@ func TestPebble(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := account.Accept(t.Context(), auths[0].Challenge); err != nil {
+		if _, err := account.Accept(t.Context(), auths[0].Challenge); err != nil {
 			t.Fatal(err)
 		}
 		for range 400 {
@@ -366,7 +366,7 @@ func TestPebble(t *testing.T) {
 func accepted(t *testing.T, ca renew.CA, ch renew.Challenge) (err error) {
 	t.Helper()
 	for range tries {
-		err = ca.Accept(t.Context(), ch)
+		_, err = ca.Accept(t.Context(), ch)
 		var f *renew.Failure
 		if !errors.As(err, &f) || f.Kind != renew.Unknown {
 			return err

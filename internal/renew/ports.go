@@ -122,8 +122,10 @@ type Orders interface {
 type Authorizations interface {
 	// Authorizations fetches them one by one, in the order's order.
 	Authorizations(ctx context.Context, o Order) ([]Authorization, error)
-	// Accept tells the CA to look at a challenge. It is done where the CA is looking, or has looked, already.
-	Accept(ctx context.Context, c Challenge) error
+	// Accept tells the CA to look at a challenge. It is done where the CA is looking, or has looked,
+	// already. retryAfter is how long the CA then asked to be left alone (RFC 8555, 8.2), a day at
+	// most; 0 where it didn't say.
+	Accept(ctx context.Context, c Challenge) (retryAfter time.Duration, err error)
 	// Retire makes the CA forget that the names of a ready order were proved, so that the next order has to prove them again.
 	Retire(ctx context.Context, o Order) error
 }

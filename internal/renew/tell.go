@@ -76,7 +76,8 @@ func (c *carrier) tell(open []Challenge) error {
 			return err
 		}
 		for _, ch := range some {
-			err := c.ca.Accept(c.work, ch)
+			asked, err := c.ca.Accept(c.work, ch)
+			c.told = max(c.told, asked)
 			c.iss.ToldAt = c.Now()
 			if !unknown(err) && err != nil {
 				return fmt.Errorf("asking the CA to look at %s: %w", ch.Domain, err)

@@ -102,7 +102,7 @@ func (b *boulder) Authorizations(ctx context.Context, o renew.Order) ([]renew.Au
 	return b.ca.Authorizations(ctx, o)
 }
 
-func (b *boulder) Accept(_ context.Context, ch renew.Challenge) error {
+func (b *boulder) Accept(_ context.Context, ch renew.Challenge) (time.Duration, error) {
 	b.settle()
 	fate := heard
 	if len(b.fates) > 0 {
@@ -123,19 +123,19 @@ func (b *boulder) Accept(_ context.Context, ch renew.Challenge) error {
 	lost := renew.Fail(renew.Unknown, reason.CAUnavailable, errors.New("the answer was lost"))
 	switch {
 	case err != nil:
-		return err
+		return 0, err
 	case fate == serverError:
 		lost.At = b.clock().Add(time.Minute)
-		return lost
+		return 0, lost
 	case fate == answerLost || fate == requestLost:
-		return lost
+		return 0, lost
 	case fate == killed:
 		b.mu.Lock()
 		b.dead = true
 		b.mu.Unlock()
-		return errKilled
+		return 0, errKilled
 	}
-	return nil
+	return 0, nil
 }
 
 // failures is our bucket of the name's failed validations.

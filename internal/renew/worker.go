@@ -206,7 +206,7 @@ type carried struct {
 	listed    bool           // and it showed them
 	added     []string       // names of the certificate that the CA added to those that were ordered
 	finalized crypto.Signer  // the key with which this invocation finalized the order
-	told      time.Duration  // how long authorizations that the CA looks at asked to be left alone
+	told      time.Duration  // how long challenges and authorizations that the CA looks at asked to be left alone
 }
 
 // one does the job: it admits it, claims the issuance and carries it through, and settles what came of it. Whatever fails is in the table when it ends.

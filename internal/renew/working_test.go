@@ -3,6 +3,7 @@ package renew_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,5 +149,40 @@ func TestADenialOfAFollowupIsSaidToBeOne(t *testing.T) {
 	c := w.certificate(t, "www")
 	if len(c.Followups) != 1 || c.Followups[0].Reason != reason.RateLimited || c.Followups[0].Next.Sub(w.now) < 3*time.Hour {
 		t.Errorf("%+v", c.Followups)
+	}
+}
+
+func TestAChallengeThatAsksForPatienceGetsIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		asks map[string]time.Duration // by name
+		wait time.Duration
+	}{
+		"a day":              {map[string]time.Duration{"a.example": 24 * time.Hour}, 24 * time.Hour},
+		"the longest counts": {map[string]time.Duration{"a.example": 12 * time.Hour, "b.example": time.Hour}, 12 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.want(t, "www", "a.example", "b.example")
+			w.ca.validates, w.ca.challAsks = w.now.Add(10*time.Hour), tc.asks
+			began := w.now
+			r := w.deliver("one", scheduled("www"))[0]
+			c := w.certificate(t, "www")
+			if s := c.Status; !r.Done || s.Reason != reason.CAUnavailable || s.Failures != 0 || w.tries("Order") != 1 ||
+				(s.NextAttempt.Sub(began)-tc.wait).Abs() > 2*time.Minute || !strings.Contains(s.Message, "asked to be asked again") {
+				t.Errorf("%d looks, %+v, %+v", w.tries("Order"), r, s)
+			}
+			if len(w.keys) != 1 || len(w.ca.zone) != 2 || c.Status.Issuance == "" || !c.Status.Due.Equal(c.Status.NextAttempt) {
+				t.Errorf("%d keys, %d records, %+v", len(w.keys), len(w.ca.zone), c.Status)
+			}
+			if r := w.deliver("another", scheduled("www"))[0]; !r.Done || r.Reason != reason.Backoff || w.tries("Order") != 1 {
+				t.Errorf("a second delivery: %+v", r)
+			}
+			w.pass(tc.wait)
+			w.untilIssued(t, "www")
+			w.clean(t, "www")
+			if len(w.ca.orders) != 1 {
+				t.Errorf("%d orders", len(w.ca.orders))
+			}
+		})
 	}
 }

@@ -429,13 +429,14 @@ type ca struct {
 	finalized  int
 	serials    int64 // that are its own begin behind this one
 	replaced   map[string]bool
-	swap       crypto.PublicKey // for which it signs instead; nil for what is asked for
-	revoked    []string         // serial and CRL reason
-	worksUntil time.Time        // until then it works on what was finalized
-	asks       time.Duration    // and asks to be left alone for so long
-	validates  time.Time        // until then it looks at challenges
-	authAsks   time.Duration    // and its authorizations ask for so long
-	life       time.Duration    // of an order; 0 for a week
+	swap       crypto.PublicKey         // for which it signs instead; nil for what is asked for
+	revoked    []string                 // serial and CRL reason
+	worksUntil time.Time                // until then it works on what was finalized
+	asks       time.Duration            // and asks to be left alone for so long
+	validates  time.Time                // until then it looks at challenges
+	authAsks   time.Duration            // and its authorizations ask for so long
+	challAsks  map[string]time.Duration // and its challenges, once told, by name
+	life       time.Duration            // of an order; 0 for a week
 
 	shown func([]renew.Authorization) []renew.Authorization // how it lies about authorizations; nil for not at all
 	order func(*renew.Order)                                // and about orders
@@ -590,8 +591,8 @@ func (c *ca) Authorizations(_ context.Context, have renew.Order) (as []renew.Aut
 	return as, err
 }
 
-func (c *ca) Accept(_ context.Context, ch renew.Challenge) error {
-	return c.do("Accept", func() error {
+func (c *ca) Accept(_ context.Context, ch renew.Challenge) (time.Duration, error) {
+	return c.challAsks[ch.Domain], c.do("Accept", func() error {
 		var url, name string
 		if _, err := fmt.Sscanf(ch.URL, "%s %s", &url, &name); err != nil {
 			return err

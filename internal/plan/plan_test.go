@@ -251,6 +251,21 @@ func TestTheMostUrgentGetsTheOnlySlot(t *testing.T) {
 	}
 }
 
+// What goes on with an open issuance and waits for the worker isn't taken to be held by an invocation when it is looked at again.
+func TestAnOpenIssuanceThatWaitsForTheWorkerIsNotUnderway(t *testing.T) {
+	first, open := fresh("a"), fresh("b")
+	first.Status.Issuance, open.Status.Issuance = "ka", "kb"
+	in := input(first, open)
+	in.Pace = plan.Pace{PerIssuance: 2 * tick, AtLeast: 1}
+	for range 2 {
+		o, c := outcome(t, plan.Decide(in), "b")
+		if o.Shown() != reason.WorkerFull || c.Status.Reason != reason.WorkerFull || c.Underway(now) {
+			t.Fatalf("%+v", c.Status)
+		}
+		in.Certificates[1] = c
+	}
+}
+
 func TestJobsAreAsFarApartAsTheWorkerNeeds(t *testing.T) {
 	in := input(fresh("a"), fresh("b"), fresh("c"))
 	for i, o := range plan.Decide(in).Outcomes {

@@ -112,6 +112,9 @@ func (p Plan) wait(s *inventory.Status, o *Outcome) {
 	if o.freed {
 		s.NextAttempt = time.Time{}
 	}
+	if s.Issuance != "" && !o.Turn.IsZero() { // else it looks as if an invocation held the open issuance until then (Underway)
+		s.NextAttempt = o.Until
+	}
 	if b := o.Blocked; b != nil {
 		s.Limit, s.LimitKey, s.NextAttempt = string(b.Key.Limit), b.Key.Subject, o.Until
 		s.Message += p.override(o)

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -22,8 +23,32 @@ type Fleet interface {
 	// Certificate loads one entry, strongly consistent.
 	Certificate(ctx context.Context, name string) (inventory.Certificate, error)
 	// SaveCertificates writes entries, each on condition that its Rev is still what was read. It returns the names of those
-	// that somebody else had changed, which were left alone; an error means that the rest is not known to be written.
+	// that somebody else had changed, which were left alone; an error means that the rest is not known to be written, but for an
+	// *Unwritten.
 	SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error)
+}
+
+// Unwritten is in the error of a write of many entries of which some can't be written whatever is
+// tried, such as one that is too large. All others are written, or are conflicts.
+type Unwritten struct {
+	Certificates []string
+	Err          error // why, for one of them
+}
+
+func (u *Unwritten) Error() string {
+	return fmt.Sprintf("%d can't be written, %s first; all others are: %s", len(u.Certificates), u.Certificates[0], u.Err)
+}
+
+// Unwrap gives why.
+func (u *Unwritten) Unwrap() error { return u.Err }
+
+// With is u, nil for none, with one more.
+func (u *Unwritten) With(name string, err error) *Unwritten {
+	if u == nil {
+		u = &Unwritten{Err: err}
+	}
+	u.Certificates = append(u.Certificates, name)
+	return u
 }
 
 // Hour is a clock hour: whole hours since 1970-01-01T00:00:00Z.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -37,7 +38,7 @@ type Summary struct {
 	Considered int                   `json:"considered"`
 	Scheduled  int                   `json:"scheduled"`
 	Outcomes   map[reason.Reason]int `json:"outcomes"`
-	Conflicts  int                   `json:"conflicts"`  // changed by somebody else meanwhile; due again in the next tick
+	Conflicts  int                   `json:"conflicts"`  // changed by somebody else meanwhile, or not to be written; due again in the next tick
 	Rejected   int                   `json:"rejected"`   // not accepted by the queue; due again in the next tick but one
 	Placed     int                   `json:"placed"`     // renewals that were given their moment
 	Asked      int                   `json:"asked"`      // questions about suggested windows
@@ -82,14 +83,20 @@ func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error)
 func (p *Planner) record(ctx context.Context, made Plan, r *refresh, s *Summary) ([]Message, error) {
 	w := r.writes(made)
 	conflicts, err := p.Table.SaveCertificates(ctx, w.plain)
+	bad, err := p.apart("recording the plan", err)
 	if err != nil {
-		return nil, fmt.Errorf("recording the plan: %w", err)
+		return nil, err
 	}
 	more, err := p.Table.Book(ctx, p.Shard, w.placed)
+	unplaced, err := p.apart("recording the calendar", err)
 	if err != nil {
-		return nil, fmt.Errorf("recording the calendar: %w", err)
+		return nil, err
 	}
-	s.Conflicts, s.Placed = len(conflicts)+len(more), len(w.placed)-len(more)
+	s.Conflicts, s.Placed = len(conflicts)+len(more)+len(bad)+len(unplaced), len(w.placed)-len(more)-len(unplaced)
+	bad = append(bad, unplaced...)
+	for _, name := range bad {
+		w.lost[name] = true
+	}
 	for _, name := range append(conflicts, more...) {
 		w.lost[name] = true
 		p.Log.Info("changed while the plan was made; it is looked at again in the next tick", "certificate", name)
@@ -97,7 +104,24 @@ func (p *Planner) record(ctx context.Context, made Plan, r *refresh, s *Summary)
 	if err := p.Table.SaveWatches(ctx, p.Shard, r.watches(w.lost)); err != nil {
 		return nil, fmt.Errorf("recording the windows: %w", err)
 	}
+	if n := len(w.plain) + len(w.placed); n > 0 && n == len(bad) {
+		return nil, fmt.Errorf("recording the plan: none of %d entries can be written, %s first", n, bad[0])
+	}
 	return slices.DeleteFunc(w.messages, func(m Message) bool { return w.lost[m.Job.Certificate] }), nil
+}
+
+// apart takes the entries out of an error that can't be written, where all others are: they are looked
+// at again in the next tick. Every other error is returned.
+func (p *Planner) apart(doing string, err error) (bad []string, other error) {
+	var own *Unwritten
+	switch {
+	case errors.As(err, &own):
+		p.Log.Error(doing+"; going on without", "certificates", own.Certificates, "cause", err.Error())
+		return own.Certificates, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil, nil
 }
 
 func (p *Planner) send(ctx context.Context, messages []Message, s *Summary) error {

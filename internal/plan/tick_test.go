@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -238,5 +239,66 @@ func TestCheckTick(t *testing.T) {
 		if got := plan.CheckTick(d) == nil; got != ok {
 			t.Errorf("%s: %v", d, got)
 		}
+	}
+}
+
+// heavy is a table with entries that it can't take; the others are written.
+type heavy struct {
+	plan.Table
+	names []string
+}
+
+func (h heavy) SaveCertificates(ctx context.Context, cs []inventory.Certificate) ([]string, error) {
+	var rest []inventory.Certificate
+	own := &plan.Unwritten{Err: errors.New("too large")}
+	for _, c := range cs {
+		if slices.Contains(h.names, c.Name) {
+			own.Certificates = append(own.Certificates, c.Name)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	conflicts, err := h.Table.SaveCertificates(ctx, rest)
+	if err == nil && own.Certificates != nil {
+		err = own
+	}
+	return conflicts, err
+}
+
+func TestOneEntryThatCanNotBeWrittenKeepsNoJobBack(t *testing.T) {
+	for name, row := range map[string]struct {
+		heavy     []string
+		sent      string
+		conflicts int
+		fails     bool
+	}{
+		"all are written":   {nil, "a b c ", 0, false},
+		"one can't be":      {[]string{"b"}, "a c ", 1, false},
+		"nothing at all is": {[]string{"a", "b", "c"}, "", 3, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := now
+			var cs []inventory.Certificate
+			for _, n := range []string{"a", "b", "c"} {
+				cs = append(cs, fresh(n, n+".example"))
+			}
+			p, _, out := planner(t, &clock, cs...)
+			p.Table = heavy{p.Table, row.heavy}
+			s, err := p.Tick(context.Background(), tick)
+			if (err != nil) != row.fails || s.Conflicts != row.conflicts {
+				t.Errorf("%d conflicts, %v", s.Conflicts, err)
+			}
+			sent := map[string]bool{}
+			for _, m := range out.sent {
+				sent[m.Job.Certificate] = true
+			}
+			got := ""
+			for _, n := range slices.Sorted(maps.Keys(sent)) {
+				got += n + " "
+			}
+			if got != row.sent {
+				t.Errorf("sent %q, want %q", got, row.sent)
+			}
+		})
 	}
 }

@@ -56,19 +56,34 @@ func (s *Store) Hours(ctx context.Context, shard string, from time.Time) (map[pl
 
 // Book writes entries as SaveCertificates does, each in one transaction with what its place changes in the calendar and with its watch; so
 // the calendar counts exactly what is booked. Several share a transaction. A repeat of one that landed counts nothing twice. It returns the
-// names of those that somebody else had changed, which were left alone; an error means that the rest is not known to be written.
+// names of those that somebody else had changed, which were left alone. Errors: *plan.Unwritten where all others are written; any
+// other means that the rest is not known to be.
 func (s *Store) Book(ctx context.Context, shard string, ps []plan.Placement) (conflicts []string, err error) {
 	shard = s.home(shard)
-	for _, group := range s.groups(ps) {
+	var bad *plan.Unwritten
+	groups := s.groups(ps)
+	for len(groups) > 0 {
+		group := groups[0]
+		groups = groups[1:]
 		lost, err := s.book(ctx, shard, group)
+		if isOwn(err) && len(group) > 1 { // nothing of it is written: each by itself tells whose trouble it is
+			groups = append(slices.Collect(slices.Chunk(group, 1)), groups...)
+			continue
+		}
 		for _, b := range group {
 			if lost[b.next.Name] {
 				conflicts = append(conflicts, b.next.Name)
 			}
 		}
-		if err != nil {
+		switch {
+		case isOwn(err):
+			bad = bad.With(group[0].next.Name, err)
+		case err != nil:
 			return conflicts, err
 		}
+	}
+	if bad != nil {
+		return conflicts, bad
 	}
 	return conflicts, nil
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/certpace/certpace/internal/inventory"
+	"github.com/certpace/certpace/internal/plan"
 	"github.com/certpace/certpace/internal/renew"
 	"github.com/certpace/certpace/internal/store/entry"
 )
@@ -98,30 +99,43 @@ func (s *Store) saveAlone(ctx context.Context, c inventory.Certificate) error {
 	return s.put(ctx, "saving "+c.Name, put, renew.ErrConflict)
 }
 
-// SaveCertificates writes entries, each as SaveCertificate does but for the list of ends, which stays as it is, many at a time. It returns the names of those that somebody else had
-// changed, which were left alone; an error means that the rest is not known to be written.
+// SaveCertificates writes entries, each as SaveCertificate does but for the list of ends, which stays
+// as it is, many at a time. It returns the names of those that somebody else had changed, which were
+// left alone. Errors: *plan.Unwritten where all others are written; any other means that the rest is
+// not known to be.
 func (s *Store) SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error) {
 	var mu sync.Mutex
-	lost := make(map[int]bool)
+	lost, own := make(map[int]bool), make(map[int]error)
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(writers)
 	for n, c := range cs {
 		g.Go(func() error {
 			err := s.saveAlone(inner, c)
-			if !isConflict(err) {
-				return err
-			}
 			mu.Lock()
 			defer mu.Unlock()
-			lost[n] = true
+			switch {
+			case isConflict(err):
+				lost[n] = true
+			case isOwn(err):
+				own[n] = err
+			default:
+				return err
+			}
 			return nil
 		})
 	}
 	err = g.Wait()
+	var bad *plan.Unwritten
 	for n, c := range cs {
 		if lost[n] {
 			conflicts = append(conflicts, c.Name)
 		}
+		if own[n] != nil {
+			bad = bad.With(c.Name, own[n])
+		}
+	}
+	if err == nil && bad != nil {
+		err = bad
 	}
 	return conflicts, err
 }

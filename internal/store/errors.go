@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
@@ -55,6 +56,18 @@ func isKnown(err error) bool { return errors.Is(err, errKnown) }
 func isCorrupt(err error) bool {
 	var c *entry.Corrupt
 	return errors.As(err, &c)
+}
+
+// isOwn says whether a write failed by what was to be written, such as an item above 400 KB, and not
+// by the table or the way to it.
+func isOwn(err error) bool {
+	var c *types.TransactionCanceledException
+	if !errors.As(err, &c) {
+		return code(err) == "ValidationException"
+	}
+	return slices.ContainsFunc(c.CancellationReasons, func(r types.CancellationReason) bool {
+		return r.Code != nil && *r.Code == "ValidationError"
+	})
 }
 
 // action is the IAM action of the call that failed.

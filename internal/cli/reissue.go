@@ -13,7 +13,7 @@ import (
 
 type reissueCmd struct {
 	Names  []string `arg:"" name:"certificate" help:"Certificates to issue anew."`
-	Force  bool     `help:"Also where the certificate was issued less than a day ago. Never goes over a CA limit."`
+	Force  bool     `help:"Also where the certificate was issued less than a day ago, or a quarter of its life where that is shorter. Never goes over a CA limit."`
 	Reason string   `enum:"manual,revoked" default:"manual" help:"Why: manual or revoked."`
 	confirmation
 }

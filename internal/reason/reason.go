@@ -17,7 +17,7 @@ const (
 	WorkerFull     Reason = "worker-full"     // the worker's pace leaves no slot in this tick
 	Budget         Reason = "budget"          // a CA limit has no token; the limit and its key are named
 	Backoff        Reason = "backoff"         // it failed lately; it waits for its next attempt
-	RecentlyIssued Reason = "recently-issued" // issued less than a day ago
+	RecentlyIssued Reason = "recently-issued" // issued less than a day, or a quarter of its life, ago: whichever is shorter
 	CACooling      Reason = "ca-cooling"      // the CA answered 503 and asked for patience
 	AccountPaused  Reason = "account-paused"  // the CA paused the account; a person must unpause it
 	Disabled       Reason = "disabled"        // switched off in the fleet file

@@ -61,7 +61,7 @@ func admitAsked(c inventory.Certificate, j Job, now time.Time) Admission {
 		return Admission{Until: c.Need(now).At, Reason: reason.NotDue, Message: "issued at " + stamp(issued) + ", after the message was sent"}
 	}
 	if until := c.GuardedUntil(now); until.After(now) && !j.Force && j.Reason != job.Revoked {
-		return Admission{Until: until, Reason: reason.RecentlyIssued, Message: "issued less than a day, or a quarter of its life, ago, at " + stamp(c.InUse.Issued(now)) + "; `certpace reissue --force` goes over this"}
+		return Admission{Until: until, Reason: reason.RecentlyIssued, Message: "issued at " + stamp(c.InUse.Issued(now)) + " and left alone until " + stamp(until) + ": for a day, or a quarter of its life where that is shorter; `certpace reissue --force` goes over this"}
 	}
 	return Admission{Do: true, Why: j.Reason}
 }

@@ -399,3 +399,18 @@ func TestAProfileThatTheCADoesNotOfferSpendsNothing(t *testing.T) {
 		t.Errorf("one that it offers: %+v", r)
 	}
 }
+
+func TestWhatWasRecentlyIssuedIsToldWithTheEndOfItsGuard(t *testing.T) {
+	for name, life := range map[string]time.Duration{"of 90 days": 90 * 24 * time.Hour, "of two days": 48 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			c := inventory.Certificate{Name: "www", Wanted: inventory.Wanted{Enabled: true, Domains: []string{"a"}}}
+			c.InUse = &inventory.InUse{Domains: []string{"a"}, NotBefore: epoch, IssuedAt: epoch, NotAfter: epoch.Add(life), RenewAt: epoch.Add(life * 2 / 3)}
+			at := epoch.Add(time.Hour)
+			a := renew.Admit(c, manual("www", at, false), at)
+			want := "left alone until " + epoch.Add(min(24*time.Hour, life/4)).UTC().Format(time.RFC3339)
+			if a.Do || a.Reason != reason.RecentlyIssued || !strings.Contains(a.Message, want) {
+				t.Errorf("%+v, want %q", a, want)
+			}
+		})
+	}
+}

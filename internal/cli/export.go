@@ -8,6 +8,7 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
+	"github.com/certpace/certpace/internal/app/operator"
 	"github.com/certpace/certpace/internal/bundle"
 	"github.com/certpace/certpace/internal/renew"
 )
@@ -34,7 +35,7 @@ func (e *exportCmd) Run(r *run) error {
 	}
 	stored, err := op.Vault.Value(r, e.Name)
 	if errors.Is(err, renew.ErrNoSecret) {
-		return fmt.Errorf("certificate %q has no secret yet; `certpace status %s` says why", e.Name, e.Name)
+		return e.absent(r, op)
 	}
 	if err != nil {
 		return err
@@ -48,6 +49,17 @@ func (e *exportCmd) Run(r *run) error {
 		rows = append(rows, table.Row{f})
 	}
 	return r.print(x, table.Row{"file"}, rows)
+}
+
+// absent is the error of a certificate without a secret. Export needs no table: only one that is there
+// to be read tells whether the name is in the inventory at all.
+func (e *exportCmd) absent(r *run, op *operator.Operator) error {
+	if op.Config.Table != "" {
+		if _, err := op.Store.Certificate(r, e.Name); errors.Is(err, renew.ErrUnknown) {
+			return unknown(e.Name)
+		}
+	}
+	return fmt.Errorf("certificate %q has no secret yet; `certpace status %s` says why", e.Name, e.Name)
 }
 
 func (e *exportCmd) write(b bundle.Bundle) (files []string, err error) {

@@ -46,7 +46,11 @@ func (s *Store) Certificate(ctx context.Context, name string) (inventory.Certifi
 	if it == nil {
 		return inventory.Certificate{}, fmt.Errorf("loading %s: %w", name, renew.ErrUnknown)
 	}
-	return certificateOf(it)
+	c, err := certificateOf(it)
+	if err != nil {
+		s.countUnread() // whoever asked logs it
+	}
+	return c, err
 }
 
 // SaveCertificate writes an entry on condition that its Rev is still what was read (0: that there is none), and returns it with the next

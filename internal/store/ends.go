@@ -32,7 +32,7 @@ func (s *Store) Ends(ctx context.Context, shard string, by time.Time, few, most 
 		}
 		e, err := endOf(it)
 		if err != nil {
-			s.Log.Error("reading the list of ends", "cause", err.Error())
+			s.leftOut("reading the list of ends", err)
 			unread = err
 			continue
 		}
@@ -96,6 +96,7 @@ func (s *Store) Certificates(ctx context.Context, names []string) (found []inven
 	for _, it := range items {
 		c, err := certificateOf(it)
 		if err != nil {
+			s.leftOut("reading certificates", err)
 			unread = err
 			continue
 		}

@@ -44,7 +44,9 @@ type Store struct {
 	Now func() time.Time // asked only where stored buckets are rescaled
 	Log *slog.Logger     // hears of certificates that a listing had to leave out
 
-	Unread func() // is told of each entry that was left out because it can't be understood; nil: nobody is
+	// Unread is told of each certificate that can't be understood, and of each other entry that was
+	// left out because of that; nil: nobody is.
+	Unread func()
 
 	client Client
 	table  string
@@ -59,6 +61,10 @@ func New(client Client, table, shard string) *Store {
 // leftOut says that an entry can't be understood, and is passed over.
 func (s *Store) leftOut(doing string, err error) {
 	s.Log.Error(doing, "cause", err.Error())
+	s.countUnread()
+}
+
+func (s *Store) countUnread() {
 	if s.Unread != nil {
 		s.Unread()
 	}

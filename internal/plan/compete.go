@@ -264,11 +264,16 @@ func offTheHour(t time.Time) time.Time {
 	return t
 }
 
-// hold keeps for the jobs that are on the queue what they will take.
+// hold keeps for the jobs that are on the queue what they will take. One that goes on with an open
+// issuance takes the worker's time alone, as when it was planned.
 func (d *decider) hold(c *inventory.Certificate) {
-	if s := &c.Status; s.Reason == reason.Scheduled && s.Issuance == "" && !s.Start.Before(d.Now) {
+	s := &c.Status
+	if s.Reason != reason.Scheduled || s.Start.Before(d.Now) {
+		return
+	}
+	if s.Issuance == "" {
 		c := asOrdered(c)
 		d.takeAll(c, d.needs(c, s.Start), s.Start)
-		d.worker.take(s.Start.UnixNano())
 	}
+	d.worker.take(s.Start.UnixNano())
 }

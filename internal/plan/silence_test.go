@@ -172,7 +172,7 @@ func (f *fleetInTime) tick(t *rapid.T, n int) {
 	if s.Untaken != untaken {
 		t.Fatalf("%s: %d jobs untaken, want %d: sent and not taken %v, of %+v", f.clock, s.Untaken, untaken, f.jobs, f.fleet(t))
 	}
-	f.sent()
+	f.sent(t)
 	now := map[string]bool{}
 	for _, e := range f.out.events {
 		if e.Kind == event.CertificateExpiring {
@@ -273,15 +273,17 @@ func (f *fleetInTime) measured(t *rapid.T, n int, got *plan.Least) {
 }
 
 // sent notes the jobs of a tick. What isn't sent again isn't awaited any more.
-func (f *fleetInTime) sent() {
+func (f *fleetInTime) sent(t *rapid.T) {
 	for name, start := range f.jobs {
 		if !start.Add(2 * tick).After(f.clock) {
 			delete(f.jobs, name)
 			f.lost[name]++
 		}
 	}
-	for _, m := range f.out.sent {
-		f.jobs[m.Job.Certificate] = f.clock.Add(m.Delay)
+	for _, m := range f.out.sent { // a start at second 0 of an hour is put off by one, a delay at its longest can't be
+		c, err := f.table.Certificate(context.Background(), m.Job.Certificate)
+		must(t, err)
+		f.jobs[c.Name] = c.Status.Start
 	}
 }
 

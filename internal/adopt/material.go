@@ -45,8 +45,8 @@ const Shapes = "certpace's own JSON; JSON with certificate, chain or fullchain, 
 // errShape is the answer to a secret of another shape. It says nothing of what was read.
 var errShape = errors.New("its shape is not understood; it can be " + Shapes)
 
-// ParsePEM reads texts of PEM, or of what pemfile reads beside it: certificates in any order, and one key
-// at most, which isn't encrypted. Its errors never quote what it read.
+// ParsePEM reads texts of PEM, or of what pemfile reads beside it: certificates in any order, and
+// one key at most, which isn't encrypted. Its errors never quote what it read.
 func ParsePEM(texts ...string) (Material, error) {
 	var p pile
 	for _, text := range texts {
@@ -114,7 +114,8 @@ func parseOurs(text string) (Material, error) {
 	return m, nil
 }
 
-// field is a text of a JSON object. Where it is base64 as a whole it is decoded, since the field beside it may be PEM.
+// field is a text of a JSON object. Where it is base64 as a whole it is decoded, since the field
+// beside it may be PEM.
 func field(fields map[string]json.RawMessage, name string) string {
 	var s string
 	if json.Unmarshal(fields[name], &s) != nil {
@@ -230,11 +231,13 @@ func has(chain []*x509.Certificate, c *x509.Certificate) bool {
 	return false
 }
 
-// backdated is how far before its issuance a certificate may begin to be valid: CAs do that for clocks that are behind. Of a short life it is a tenth.
+// backdated is how far before its issuance a certificate may begin to be valid: CAs do that for
+// clocks that are behind. Of a short life it is a tenth.
 const backdated = time.Hour
 
-// bundle is the value of the certificate's secret. Where it was ours before it says itself where it comes from; else it was issued, as far as
-// anybody can tell, an hour after it began to be valid. What a secret says of the time of its own issuance is not believed beyond what can be
+// bundle is the value of the certificate's secret. Where it was ours before it says itself where it
+// comes from; else it was issued, as far as anybody can tell, an hour after it began to be valid.
+// What a secret says of the time of its own issuance is not believed beyond what can be
 // (inventory.InUse.Issued).
 func (m Material) bundle(o bundle.Origin) (bundle.Bundle, error) {
 	if m.ours != nil {

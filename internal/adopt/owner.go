@@ -7,7 +7,8 @@ import (
 	"github.com/certpace/certpace/internal/vault"
 )
 
-// anothers says whether a secret that names owner belongs to another deployment. One that names none is ours once the table knows it.
+// anothers says whether a secret that names owner belongs to another deployment. One that names
+// none is ours once the table knows it.
 func (a *Adopter) anothers(owner string) bool { return owner != "" && owner != a.Deployment }
 
 // reads says whether a rebuild reads a secret at all.
@@ -23,8 +24,8 @@ func (a *Adopter) unread(l vault.Listed) string {
 	return fmt.Sprintf("belongs to the deployment %q, so it was not read; where that is gone, --take-over takes it over", l.Deployment)
 }
 
-// takeAccounts lists the secrets of accounts that are another deployment's and, where that is asked for, takes them over: a worker that isn't
-// let into its account can't renew anything.
+// takeAccounts lists the secrets of accounts that are another deployment's and, where that is asked
+// for, takes them over: a worker that isn't let into its account can't renew anything.
 func (a *Adopter) takeAccounts(ctx context.Context, dryRun bool) (names []string, err error) {
 	for x, err := range a.Shelf.EachAccount(ctx) {
 		if err != nil {

@@ -13,7 +13,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// beside is a vault below whose prefix another deployment, test, has secrets too. The table was lost.
+// beside is a vault below whose prefix another deployment, test, has secrets too. The table was
+// lost.
 func beside(t *testing.T) *world {
 	w := newWorld(t)
 	for name, owner := range map[string]string{"ours": "prod", "theirs": "test", "unnamed": ""} {
@@ -43,7 +44,8 @@ func TestARebuildLeavesAnotherDeploymentsSecrets(t *testing.T) {
 	}
 }
 
-// A table that was restored under another name is another deployment, and its secrets and accounts name the old one.
+// A table that was restored under another name is another deployment, and its secrets and accounts
+// name the old one.
 func TestARestoreUnderAnotherNameTakesOverWhatItHad(t *testing.T) {
 	w := beside(t)
 	w.TakeOver = true

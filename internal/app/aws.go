@@ -35,8 +35,9 @@ func Open(ctx context.Context, environ []string) (Config, aws.Config, error) {
 	return cfg, cloud, err
 }
 
-// Log writes JSON lines, as CloudWatch Logs reads them best. Characters that turn or hide text, which encoding/json leaves alone, are
-// escaped: who follows a log in a terminal sees what is written.
+// Log writes JSON lines, as CloudWatch Logs reads them best. Characters that turn or hide text,
+// which encoding/json leaves alone, are escaped: who follows a log in a terminal sees what is
+// written.
 func Log(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(escaped{w}, nil))
 }

@@ -33,8 +33,8 @@ type Config struct {
 	EventBus     string
 }
 
-// Deployment is the name of the deployment that the environment belongs to: its table's, which no other deployment of the account and
-// region has. Terraform gives table and deployment one name.
+// Deployment is the name of the deployment that the environment belongs to: its table's, which no
+// other deployment of the account and region has. Terraform gives table and deployment one name.
 func (c Config) Deployment() string { return c.Table }
 
 // setting is one variable of the environment: what it means, and how its value becomes part of a Config. The order is that of the README.
@@ -156,8 +156,8 @@ func readDirectory(c *Config, value string) error {
 	return nil
 }
 
-// readBundle takes PEM text or the name of a file with it. A certificate that can't be read is a fault:
-// without it the CA's own may be the one that isn't trusted.
+// readBundle takes PEM text or the name of a file with it. A certificate that can't be read is a
+// fault: without it the CA's own may be the one that isn't trusted.
 func readBundle(c *Config, value string) error {
 	certs, err := pemfile.Certificates([]byte(value))
 	if err != nil && !strings.Contains(value, "-----BEGIN") {

@@ -14,9 +14,11 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// Leash lets requests out until a moment, and none after it. A process may be frozen for any time between two instructions, and goes on as if
-// none had passed: contexts count by the monotonic clock, which may stand still meanwhile. The wall clock doesn't, so it is asked just before each
-// request is sent. What goes on after its invocation's end has no lease any more, and may undo what another one did.
+// Leash lets requests out until a moment, and none after it. A process may be frozen for any time
+// between two instructions, and goes on as if none had passed: contexts count by the monotonic
+// clock, which may stand still meanwhile. The wall clock doesn't, so it is asked just before each
+// request is sent. What goes on after its invocation's end has no lease any more, and may undo what
+// another one did.
 type Leash struct {
 	Now func() time.Time
 
@@ -32,7 +34,8 @@ func (l *Leash) Until(end time.Time) {
 	l.end.Store(end.UnixNano())
 }
 
-// Err is the failure of what would be sent now, nil while that may be. It is interrupted: another invocation goes on.
+// Err is the failure of what would be sent now, nil while that may be. It is interrupted: another
+// invocation goes on.
 func (l *Leash) Err() error {
 	end := l.end.Load()
 	if end == 0 || l.Now().UnixNano() < end {

@@ -10,10 +10,11 @@ import (
 // learnMargin is added to a Retry-After: the header is rounded to whole seconds and may be half a second early.
 const learnMargin = time.Second
 
-// Learn is the bucket that a 429 tells of: its next token is there at now + retryAfter + 1 s, and not before. Others spend from a
-// shared bucket too, so the CA knows better than we do; the jitter in its Retry-After makes this at most 3 % late. Combine it with
-// what is stored by Stricter, which may already count orders that the CA hasn't seen issued.
-// No bucket is further from its next token than it takes to fill, and what the CA calls by this name may fill more slowly than l: it is
+// Learn is the bucket that a 429 tells of: its next token is there at now + retryAfter + 1 s, and
+// not before. Others spend from a shared bucket too, so the CA knows better than we do; the jitter
+// in its Retry-After makes this at most 3 % late. Combine it with what is stored by Stricter, which
+// may already count orders that the CA hasn't seen issued. No bucket is further from its next token
+// than it takes to fill, and what the CA calls by this name may fill more slowly than l: it is
 // believed for that long, or a day where that is longer.
 func Learn(l Limit, now time.Time, retryAfter time.Duration) Bucket {
 	wait := min(max(0, retryAfter), max(l.Refill(), retryafter.Believed)) + learnMargin
@@ -30,14 +31,14 @@ func Late(_ Limit, b Bucket, by time.Duration) Bucket {
 
 // Redate is for an order that is about to be carried on by an invocation with another deadline: its
 // token moves to that date, which is at most MaxIssuance away. place is where the token stands, see
-// Paid. Done before the CA can issue, no other order falls into the gap. A bucket that was forgotten
-// meanwhile, because it was full, gets the token anew. A date is never moved back.
+// Paid. Done before the CA can issue, no other order falls into the gap. A bucket that was
+// forgotten meanwhile, because it was full, gets the token anew. A date is never moved back.
 //
 // A TAT is the end of a line in which each token takes an emission and none stands before its date.
 // Whoever stands at or behind its new date may stay. Whoever stands before it needs a place that
 // isn't: everybody from there on moves back until it is at its date, or it goes to the end of the
-// line. The shorter line counts. So a batch that is carried on costs what it is late by, once, however
-// many of its orders spend from the bucket.
+// line. The shorter line counts. So a batch that is carried on costs what it is late by, once,
+// however many of its orders spend from the bucket.
 func Redate(l Limit, b Bucket, place, to time.Time) (Bucket, time.Time) {
 	if b.IsPaused() {
 		return b, place

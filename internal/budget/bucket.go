@@ -31,8 +31,9 @@ func (b Bucket) Equal(other Bucket) bool { return b.TATNanos() == other.TATNanos
 // waiting ends a pause. A person does, or an order that the CA accepts all the same.
 func Paused() Bucket { return Bucket{TAT: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)} }
 
-// Resumed is the bucket of consecutive failures of a name whose pause a person ended at now. The CA ends the pause and gives no token back: the
-// failures that led to it are all still counted, until the first success (docs/limits.md, section 4). One token is left, so that it can be tried.
+// Resumed is the bucket of consecutive failures of a name whose pause a person ended at now. The CA
+// ends the pause and gives no token back: the failures that led to it are all still counted, until
+// the first success (docs/limits.md, section 4). One token is left, so that it can be tried.
 func Resumed(l Limit, now time.Time) Bucket {
 	if !l.Binds() {
 		return Bucket{}

@@ -105,8 +105,8 @@ func (c *modelCA) issue(o modelOrder, at time.Time) {
 	c.sets[SetHash(o.names)] = at
 }
 
-// voyage is an order under way: what ours took for it, and how it ends. One that isn't done by its deadline rests until it is carried on,
-// with a later deadline.
+// voyage is an order under way: what ours took for it, and how it ends. One that isn't done by its
+// deadline rests until it is carried on, with a later deadline.
 type voyage struct {
 	order   modelOrder
 	paid    []Paid

@@ -87,7 +87,8 @@ func (s *sea) lastly(t *rapid.T, now time.Time, o carriedOrder) time.Time {
 	return from.Add(time.Duration(rapid.Int64Range(0, int64(to.Sub(from))).Draw(t, "issued")))
 }
 
-// next is when something happens to the order: it is carried on, at most MaxIssuance before the date that it is then given, or issued.
+// next is when something happens to the order: it is carried on, at most MaxIssuance before the
+// date that it is then given, or issued.
 func (o carriedOrder) next() time.Time {
 	if len(o.dates) == 0 {
 		return o.at
@@ -131,7 +132,8 @@ func (s *sea) compare(t *rapid.T) {
 	}
 }
 
-// Orders of one bucket, exempt ones among them, whose invocations die again and again, each at another moment and each as late as it likes.
+// Orders of one bucket, exempt ones among them, whose invocations die again and again, each at
+// another moment and each as late as it likes.
 func TestWhatIsCarriedOnIsNeverDenied(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawSea(t)
@@ -158,7 +160,8 @@ func batchOf(l Limit, b Bucket, k int, by time.Time) (Bucket, []Paid) {
 	return b, paid
 }
 
-// A batch that is carried on ends where it would have ended had it been dated right at once: not a nanosecond later, in whatever order.
+// A batch that is carried on ends where it would have ended had it been dated right at once: not a
+// nanosecond later, in whatever order.
 func TestABatchThatIsCarriedOnIsAsIfItHadBeenDatedThen(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLimit().Draw(t, "limit")

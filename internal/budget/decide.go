@@ -28,10 +28,11 @@ func (p Paid) At(issuedBy time.Time) time.Time {
 // given a new date before it goes on (Redate).
 const MaxIssuance = 15 * time.Minute
 
-// Refund lists the writes that give back what an order took by spent, because the CA refused to make
-// it; have is how the buckets stand now. A bucket that stands as the spend left it goes back to what
-// it was, exactly. One that moved since stays as it is: what was spent behind the token relies on its
-// place. taught are buckets of which the refusal itself told (Learn); none of them gets fuller than that.
+// Refund lists the writes that give back what an order took by spent, because the CA refused to
+// make it; have is how the buckets stand now. A bucket that stands as the spend left it goes back
+// to what it was, exactly. One that moved since stays as it is: what was spent behind the token
+// relies on its place. taught are buckets of which the refusal itself told (Learn); none of them
+// gets fuller than that.
 func Refund(spent []Write, have, taught map[Key]Bucket) []Write {
 	var writes []Write
 	for _, w := range spent {
@@ -112,8 +113,9 @@ func (n Need) meet(b Bucket, now, by time.Time) (Bucket, Decision) {
 	return Spend(n.Limit, b, now, by)
 }
 
-// latest is the last moment at which any order under way can count in the need's bucket, whoever made
-// it: all were made before now. One that is carried on later may count as late as its token stands.
+// latest is the last moment at which any order under way can count in the need's bucket, whoever
+// made it: all were made before now. One that is carried on later may count as late as its token
+// stands.
 func (n Need) latest(b Bucket, now, by time.Time) time.Time {
 	last := by
 	if end := now.Add(MaxIssuance); n.Key.Limit.atIssuance() && end.After(last) {

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Figures reads the burst and the period out of a refusal's detail: "too many new orders (300) from this account in the last 3h0m0s". Zero where it names
-// none. The count isn't in its words: it is taken to be the burst.
+// Figures reads the burst and the period out of a refusal's detail: "too many new orders (300) from
+// this account in the last 3h0m0s". Zero where it names none. The count isn't in its words: it is
+// taken to be the burst.
 func Figures(detail string) Limit {
 	m := figureText.FindStringSubmatch(detail)
 	if m == nil {
@@ -33,8 +34,8 @@ func (l Limit) Differs(said Limit) bool {
 	return said != Limit{} && (l.Burst != said.Burst || l.Period != said.Period)
 }
 
-// Wide is the name under which a limit of k is to be set where the CA named other figures for k: of a registered domain for that one, because that is
-// what CAs grant, else for every key.
+// Wide is the name under which a limit of k is to be set where the CA named other figures for k: of
+// a registered domain for that one, because that is what CAs grant, else for every key.
 func (k Key) Wide() Name {
 	if k.Limit == CertificatesPerRegisteredDomain || k.Limit == CertificatesPerRegisteredDomainPerAccount {
 		return k.Limit.For(k.Subject)
@@ -55,7 +56,8 @@ func SetCommand(n Name, said Limit) string {
 	return fmt.Sprintf("certpace budgets set %s%s --burst %d --period %s", limit, alone, said.Burst, said.Period)
 }
 
-// Others says, one for each of them, which of the figures that the CA named aren't those of l, and what to do.
+// Others says, one for each of them, which of the figures that the CA named aren't those of l, and
+// what to do.
 func (l Limits) Others(heard Limits) []string {
 	var all []string
 	for _, n := range slices.Sorted(maps.Keys(heard)) {

@@ -46,8 +46,8 @@ type Need struct {
 	Mode  Mode
 	Keep  int64 // tokens that must remain after a Take, for somebody else; see KeepShare
 	// Placed: the bucket is a line, in which a token keeps its place while its order is carried on
-	// (Paid.Place). It isn't one where orders take of it that the CA never denies by it: of those it
-	// counts only some, nobody knows which.
+	// (Paid.Place). It isn't one where orders take of it that the CA never denies by it: of those
+	// it counts only some, nobody knows which.
 	Placed bool
 }
 

@@ -68,7 +68,8 @@ func (s *shop) issue(own bool) {
 	}
 }
 
-// order asks the CA for an order where ours allows one, with what the 429 says that may come of it: the wait, up to 3 % more, in whole seconds.
+// order asks the CA for an order where ours allows one, with what the 429 says that may come of it:
+// the wait, up to 3 % more, in whole seconds.
 func (s *shop) order(t *rapid.T, k Key) (denied bool, retry time.Duration) {
 	before := s.ours
 	next, d := Spend(s.limit, s.ours, s.now, s.now.Add(time.Duration(rapid.Int64Range(0, int64(MaxIssuance)).Draw(t, "deadline"))))
@@ -93,8 +94,8 @@ func (s *shop) order(t *rapid.T, k Key) (denied bool, retry time.Duration) {
 	return true, retry
 }
 
-// Beside another client who takes what it likes, however often we are denied: we never have more than the CA has for us, and never wait longer
-// than the last refusal said.
+// Beside another client who takes what it likes, however often we are denied: we never have more
+// than the CA has for us, and never wait longer than the last refusal said.
 func TestADeniedOrderCostsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &shop{limit: drawLimit().Draw(t, "limit"), now: epoch}

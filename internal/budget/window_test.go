@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// late is a token that stands at place, whose order is carried on at carry, and issued at at, after its date.
+// late is a token that stands at place, whose order is carried on at carry, and issued at at, after
+// its date.
 type late struct{ place, carry, at time.Time }
 
 // Whatever the moments of asking and however late what was taken for is issued: in no window w are more tokens taken than

@@ -46,7 +46,8 @@ type Bus struct {
 	deployment string
 }
 
-// New makes the bus of a name or ARN. Several deployments may share one bus, so every event carries the name of the deployment.
+// New makes the bus of a name or ARN. Several deployments may share one bus, so every event carries
+// the name of the deployment.
 func New(client Client, name, deployment string) *Bus {
 	return &Bus{Sleep: wait.Sleep, client: client, name: name, deployment: deployment}
 }

@@ -110,7 +110,8 @@ func (a *adoptCmd) check() error {
 	return nil
 }
 
-// named holds a name against the inventory: a slip of the pen would make an entry that nobody wanted, and that is renewed for ever.
+// named holds a name against the inventory: a slip of the pen would make an entry that nobody
+// wanted, and that is renewed for ever.
 func (a *adoptCmd) named(r *run, fleet fleetStore) error {
 	_, err := fleet.Certificate(r, a.Name)
 	switch {

@@ -54,7 +54,8 @@ func (x applied) rows() (rows []table.Row) {
 	return rows
 }
 
-// difference is a field's change in words. Of lists and maps only what comes and goes is named: a hundred names twice would hide it.
+// difference is a field's change in words. Of lists and maps only what comes and goes is named: a
+// hundred names twice would hide it.
 func difference(d inventory.Difference) string {
 	was, isList := items(d.Old)
 	now, _ := items(d.New)
@@ -97,7 +98,8 @@ func items(v any) (all []string, ok bool) {
 	return nil, false
 }
 
-// single is one value for people. A request for a certificate is long, and its fingerprint tells it from another.
+// single is one value for people. A request for a certificate is long, and its fingerprint tells it
+// from another.
 func single(field string, v any) string {
 	s := fmt.Sprint(v)
 	switch {

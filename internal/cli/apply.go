@@ -55,7 +55,8 @@ func (a *applyCmd) Run(r *run) error {
 	return a.apply(r, op.Store, entries)
 }
 
-// read reads one byte more than a fleet file may have, so that what is too much is said by who knows what to do.
+// read reads one byte more than a fleet file may have, so that what is too much is said by who
+// knows what to do.
 func (a *applyCmd) read(r *run) ([]byte, error) {
 	in := r.Stdin
 	if a.File != "-" {
@@ -93,8 +94,8 @@ func (a *applyCmd) apply(r *run, fleet fleetStore, entries []fleetfile.Entry) er
 	return a.show(r, found.all, "")
 }
 
-// asked asks, and looks again once it was answered: a worker may have moved on meanwhile, and a fleet that changed is not what the answer
-// was about.
+// asked asks, and looks again once it was answered: a worker may have moved on meanwhile, and a
+// fleet that changed is not what the answer was about.
 func (a *applyCmd) asked(r *run, fleet fleetStore, entries []fleetfile.Entry, found changes, far string) (changes, error) {
 	if err := r.confirm(a.confirmation, "applying "+a.File+" "+far); err != nil {
 		return found, err
@@ -109,12 +110,14 @@ func (a *applyCmd) asked(r *run, fleet fleetStore, entries []fleetfile.Entry, fo
 	return now, err
 }
 
-// same says whether two comparisons found the same to do for a certificate, whatever else happened to it.
+// same says whether two comparisons found the same to do for a certificate, whatever else happened
+// to it.
 func (x applied) same(y applied) bool {
 	return x.Certificate == y.Certificate && x.Change == y.Change && x.Reissued == y.Reissued && reflect.DeepEqual(x.Fields, y.Fields)
 }
 
-// farReaching says in words what of the changes a slip of the pen may have caused; empty where nothing is.
+// farReaching says in words what of the changes a slip of the pen may have caused; empty where
+// nothing is.
 func (a *applyCmd) farReaching(found changes) string {
 	moved, off, anew := 0, 0, 0
 	for _, x := range found.all {

@@ -85,7 +85,8 @@ func (b *listBudgetsCmd) Run(r *run) error {
 	return errors.Join(broken...)
 }
 
-// list reads every bucket that isn't full, in the order of CA, limit and key, and the errors of those that can't be understood.
+// list reads every bucket that isn't full, in the order of CA, limit and key, and the errors of
+// those that can't be understood.
 func (l lister) list(ctx context.Context, table *store.Store) (all []budgetStatus, broken []error, err error) {
 	limits := map[string]budget.Limits{}
 	for have, err := range table.EachBucket(ctx, l.now) {

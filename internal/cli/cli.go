@@ -67,8 +67,9 @@ type run struct {
 // usage is a fault in the arguments that kong can't see.
 type usage struct{ error }
 
-// Run carries one command out and returns its exit code: 0 done, 1 failed, 2 wrong flags or arguments.
-// What can't be printed, because a disk is full or the reader is gone, is failed too; what was done stays done.
+// Run carries one command out and returns its exit code: 0 done, 1 failed, 2 wrong flags or
+// arguments. What can't be printed, because a disk is full or the reader is gone, is failed too;
+// what was done stays done.
 func Run(ctx context.Context, args []string, s Streams, environ []string) int {
 	out := &sink{to: s.Stdout}
 	s.Stdout = out
@@ -110,8 +111,8 @@ func carryOut(ctx context.Context, args []string, s Streams, environ []string) i
 	return report(s.Stderr, err)
 }
 
-// checkNames holds every argument that names a certificate to what a name is, whatever the verb: a name
-// becomes part of the names of secrets and of the table's keys.
+// checkNames holds every argument that names a certificate to what a name is, whatever the verb: a
+// name becomes part of the names of secrets and of the table's keys.
 func checkNames(k *kong.Context) error {
 	if k.Selected() == nil {
 		return nil

@@ -13,11 +13,13 @@ import (
 	"github.com/certpace/certpace/internal/printable"
 )
 
-// many is how many certificates a verb may have issued anew, or switch off, without a question: as many as somebody can name and mean. A
-// slip of the pen (a wrong directory in the environment, another file) meets all of a fleet, and is more.
+// many is how many certificates a verb may have issued anew, or switch off, without a question: as
+// many as somebody can name and mean. A slip of the pen (a wrong directory in the environment,
+// another file) meets all of a fleet, and is more.
 const many = 10
 
-// pruneShare: switching off more than one in so many of the certificates that are kept alive is asked about, however few they are.
+// pruneShare: switching off more than one in so many of the certificates that are kept alive is
+// asked about, however few they are.
 const pruneShare = 10
 
 // confirmation is the flag of the verbs that may ask.
@@ -28,7 +30,8 @@ type confirmation struct {
 // errRefused is for what nobody agreed to. Nothing was written then.
 var errRefused = errors.New("nothing was changed")
 
-// confirm asks at the terminal whether to go on, and says why it asks. Without a terminal nobody can answer, and it refuses.
+// confirm asks at the terminal whether to go on, and says why it asks. Without a terminal nobody
+// can answer, and it refuses.
 func (r *run) confirm(c confirmation, doing string) error {
 	if c.Yes {
 		return nil
@@ -73,8 +76,8 @@ func (r *run) answer(from io.Reader) (string, error) {
 	}
 }
 
-// terminal is where somebody can answer what standard error shows: standard input or, where that is a file or a pipe, the terminal that the
-// process belongs to. Nil where there is none.
+// terminal is where somebody can answer what standard error shows: standard input or, where that is
+// a file or a pipe, the terminal that the process belongs to. Nil where there is none.
 func terminal() io.Reader {
 	switch {
 	case !isatty.IsTerminal(os.Stderr.Fd()):

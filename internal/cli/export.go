@@ -51,8 +51,8 @@ func (e *exportCmd) Run(r *run) error {
 	return r.print(x, table.Row{"file"}, rows)
 }
 
-// absent is the error of a certificate without a secret. Export needs no table: only one that is there
-// to be read tells whether the name is in the inventory at all.
+// absent is the error of a certificate without a secret. Export needs no table: only one that is
+// there to be read tells whether the name is in the inventory at all.
 func (e *exportCmd) absent(r *run, op *operator.Operator) error {
 	if op.Config.Table != "" {
 		if _, err := op.Store.Certificate(r, e.Name); errors.Is(err, renew.ErrUnknown) {

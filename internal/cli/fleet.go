@@ -21,8 +21,9 @@ type fleetStore interface {
 	SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error)
 }
 
-// readable lists what can be read of the fleet. An entry that can't be understood is its own trouble alone: it is listed as a certificate that has
-// nothing but a name and, for its status, what is wrong with it. Every other error ends the listing.
+// readable lists what can be read of the fleet. An entry that can't be understood is its own
+// trouble alone: it is listed as a certificate that has nothing but a name and, for its status,
+// what is wrong with it. Every other error ends the listing.
 func readable(ctx context.Context, fleet fleetLister) iter.Seq2[inventory.Certificate, error] {
 	return func(yield func(inventory.Certificate, error) bool) {
 		for c, err := range fleet.EachCertificate(ctx) {
@@ -43,7 +44,8 @@ type fleetLister interface {
 	EachCertificate(ctx context.Context) iter.Seq2[inventory.Certificate, error]
 }
 
-// illegible makes a certificate of the error of an entry that can't be understood. Its item's key ends in its name.
+// illegible makes a certificate of the error of an entry that can't be understood. Its item's key
+// ends in its name.
 func illegible(err error) (c inventory.Certificate, is bool) {
 	var corrupt *entry.Corrupt
 	if !errors.As(err, &corrupt) {

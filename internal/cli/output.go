@@ -38,8 +38,9 @@ func (r *run) writeJSON(text []byte) error {
 	return err
 }
 
-// tabular lays rows out. No cell can break its line, or make one that looks like another row: its own line breaks are written by their
-// names, and the first column, in which a row begins, is never folded.
+// tabular lays rows out. No cell can break its line, or make one that looks like another row: its
+// own line breaks are written by their names, and the first column, in which a row begins, is never
+// folded.
 func tabular(header table.Row, rows []table.Row) string {
 	t := table.NewWriter()
 	t.SetStyle(plain())
@@ -55,7 +56,8 @@ func tabular(header table.Row, rows []table.Row) string {
 	return t.Render()
 }
 
-// cells makes a row's texts printable, whatever their types are called. Numbers stay numbers, which stand at the right.
+// cells makes a row's texts printable, whatever their types are called. Numbers stay numbers, which
+// stand at the right.
 func cells(row table.Row) table.Row {
 	clean := make(table.Row, len(row))
 	for i, v := range row {
@@ -77,7 +79,8 @@ func plain() table.Style {
 	return s
 }
 
-// say prints a line that only people read. That it could not be written is known to the stream, and said when the verb is done.
+// say prints a line that only people read. That it could not be written is known to the stream, and
+// said when the verb is done.
 func (r *run) say(format string, args ...any) {
 	if !r.json() {
 		fmt.Fprintln(r.Stdout, printable.Line(fmt.Sprintf(format, args...)))

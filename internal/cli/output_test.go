@@ -64,7 +64,8 @@ func tableOf(first, second, third string) laidOut {
 	}}
 }
 
-// linesThatBegin counts the lines that don't begin with a blank: those go on with a cell of the row above.
+// linesThatBegin counts the lines that don't begin with a blank: those go on with a cell of the row
+// above.
 func linesThatBegin(text string) (n int) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		if line != "" && line[0] != ' ' {

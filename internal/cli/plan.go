@@ -134,7 +134,8 @@ func waitingOf(c *inventory.Certificate, now time.Time) planned {
 	return x
 }
 
-// judge says whether what is in use may end before its successor is there, and what can be done about it.
+// judge says whether what is in use may end before its successor is there, and what can be done
+// about it.
 func (x *planned) judge(c *inventory.Certificate, now time.Time) {
 	if x.Endangered = x.Endangered || c.Endangered(now); x.Endangered {
 		x.Remedy = plan.Remedy(c)

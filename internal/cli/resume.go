@@ -148,7 +148,8 @@ func pauseKeys(c inventory.Certificate) (keys []budget.Key, err error) {
 	return keys, nil
 }
 
-// waits says whether a certificate waits for the end of a pause. One that was resumed before, and not looked at since, is due already.
+// waits says whether a certificate waits for the end of a pause. One that was resumed before, and
+// not looked at since, is due already.
 func waits(c inventory.Certificate, now time.Time) bool {
 	return c.Status.Reason == reason.AccountPaused && c.Status.NextAttempt.After(now)
 }

@@ -70,8 +70,8 @@ func (c *revokeCmd) Run(r *run) error {
 	return nil
 }
 
-// asked asks before what can't be taken back, and looks again once it was answered: what is in use by then may be another certificate, which
-// nobody agreed to revoke.
+// asked asks before what can't be taken back, and looks again once it was answered: what is in use
+// by then may be another certificate, which nobody agreed to revoke.
 func (c *revokeCmd) asked(r *run, op *operator.Operator, certs []inventory.Certificate) ([]inventory.Certificate, error) {
 	if err := r.confirm(c.confirmation, fmt.Sprintf("revoking for %s can't be taken back: %s", c.Reason, inUseOf(certs))); err != nil || c.Yes {
 		return certs, err

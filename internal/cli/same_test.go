@@ -83,7 +83,8 @@ func variety(now time.Time) (fleet deployment) {
 	return fleet
 }
 
-// Whatever a certificate's state: status as a table and as JSON, the report and the doctor say the same of it.
+// Whatever a certificate's state: status as a table and as JSON, the report and the doctor say the
+// same of it.
 func TestEveryVerbSaysTheSameOfACertificate(t *testing.T) {
 	now := time.Date(2026, 12, 1, 9, 30, 0, 0, time.UTC)
 	fleet := variety(now)

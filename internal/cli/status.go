@@ -154,8 +154,8 @@ func (s *statusCmd) Run(r *run) error {
 	return nil
 }
 
-// unpauseLinks is what the CA said, with its link, of the certificates that wait for the end of a pause. One that only found the mark of another's
-// refusal has that one's.
+// unpauseLinks is what the CA said, with its link, of the certificates that wait for the end of a
+// pause. One that only found the mark of another's refusal has that one's.
 func unpauseLinks(r *run, fleet fleetLister, cs []inventory.Certificate) (map[string]string, error) {
 	links := map[string]string{}
 	var without []inventory.Certificate
@@ -202,7 +202,8 @@ func statusRow(c inventory.Certificate, now time.Time) table.Row {
 	return table.Row{c.Name, brief(c.Wanted.Domains), at.Word(), valid, moment(at.Next), outlook(c, at)}
 }
 
-// sayEnds says which certificates may end before their successors are there, and apart from them which are disabled and still in use.
+// sayEnds says which certificates may end before their successors are there, and apart from them
+// which are disabled and still in use.
 func sayEnds(r *run, cs []inventory.Certificate) {
 	now, off := r.now(), 0
 	for i := range cs {

@@ -8,8 +8,8 @@ import (
 	"github.com/certpace/certpace/internal/printable"
 )
 
-// sink is where results are printed. It keeps the first error, so that none is lost where a line is printed in passing, and writes nothing
-// after it: half a table is no table.
+// sink is where results are printed. It keeps the first error, so that none is lost where a line is
+// printed in passing, and writes nothing after it: half a table is no table.
 type sink struct {
 	to  io.Writer
 	err error
@@ -41,8 +41,9 @@ func complain(w io.Writer, err error) {
 	}
 }
 
-// lines are an error's own: one, or one for each that errors.Join, or a list of faults, put together. A line break in a message makes none:
-// messages quote names and the CA's words, and a line of those would pass for one of ours.
+// lines are an error's own: one, or one for each that errors.Join, or a list of faults, put
+// together. A line break in a message makes none: messages quote names and the CA's words, and a
+// line of those would pass for one of ours.
 func lines(err error) (all []string) {
 	text := err.Error()
 	switch inner := err.(type) {

@@ -22,8 +22,9 @@ func (d *disk) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// unprintable runs a command that works, as a table and as JSON, with an output that takes nothing, a byte, half of it, all but the last byte: each
-// of them must be exit code 1, with the reason on standard error.
+// unprintable runs a command that works, as a table and as JSON, with an output that takes nothing,
+// a byte, half of it, all but the last byte: each of them must be exit code 1, with the reason on
+// standard error.
 func unprintable(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: unprintable VERB [ARGUMENT ...]")

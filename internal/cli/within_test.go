@@ -31,7 +31,8 @@ func within(ts *testscript.TestScript, args []string, out io.Writer, terminal fu
 	return cli.Run(context.Background(), args, s, environ), stderr.String()
 }
 
-// answer runs a command at a terminal, where somebody gives this answer to what it asks. It must ask.
+// answer runs a command at a terminal, where somebody gives this answer to what it asks. It must
+// ask.
 func answer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: answer ANSWER VERB [ARGUMENT ...]")
@@ -48,7 +49,8 @@ func answer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// agree holds that budgets and plan say the same of when a certificate that waits for a budget alone can be ordered.
+// agree holds that budgets and plan say the same of when a certificate that waits for a budget
+// alone can be ordered.
 func agree(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, args, "agree KEY CERTIFICATE", 2)
 	var budgets []struct {

@@ -8,12 +8,13 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// noAliases is the variable of the environment by which lego is told not to follow CNAMEs. It reads it each
-// time that it works out where a value belongs.
+// noAliases is the variable of the environment by which lego is told not to follow CNAMEs. It reads
+// it each time that it works out where a value belongs.
 const noAliases = "LEGO_DISABLE_CNAME_SUPPORT"
 
-// aliases says to lego's providers whether they follow CNAMEs. They would follow those that a wildcard
-// makes up, too, so one is only let where we did. What is asked for at the same time with another answer waits.
+// aliases says to lego's providers whether they follow CNAMEs. They would follow those that a
+// wildcard makes up, too, so one is only let where we did. What is asked for at the same time with
+// another answer waits.
 type aliases struct {
 	mu     sync.Mutex
 	users  int
@@ -24,7 +25,8 @@ type aliases struct {
 // theAliases are the process's, as the environment is.
 var theAliases aliases
 
-// enter lets a provider's method begin that follows CNAMEs, or doesn't; leave is to be called after it.
+// enter lets a provider's method begin that follows CNAMEs, or doesn't; leave is to be called after
+// it.
 func (a *aliases) enter(follow bool) {
 	for wait := a.try(follow); wait != nil; wait = a.try(follow) {
 		<-wait

@@ -100,7 +100,8 @@ func (n *network) caaOf(ctx context.Context, name string, hidden bool) (caaSet, 
 	return set, nil
 }
 
-// caaAt reads the records of a name, which is asked for at the end of its CNAMEs. A resolver follows them by itself.
+// caaAt reads the records of a name, which is asked for at the end of its CNAMEs. A resolver
+// follows them by itself.
 func (n *network) caaAt(ctx context.Context, name, at string, hidden bool) (caaSet, error) {
 	ask := n.resolve
 	if hidden {
@@ -134,7 +135,8 @@ func (n *network) afresh(ctx context.Context, old caaSet) caaSet {
 	return old
 }
 
-// serversOf are those of the zone that a name lies in: the public one's, else those that the resolvers show.
+// serversOf are those of the zone that a name lies in: the public one's, else those that the
+// resolvers show.
 func (n *network) serversOf(ctx context.Context, name string) []string {
 	if servers := n.publicly(ctx, name); len(servers) > 0 {
 		return servers

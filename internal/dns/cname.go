@@ -17,7 +17,8 @@ import (
 // longestChain is how many CNAMEs are followed. Resolvers stop at about as many, so a longer chain wouldn't validate either.
 const longestChain = 10
 
-// longestName is how many characters a name may have, its final dot included (RFC 1035, 2.3.4, has 255 octets on the wire).
+// longestName is how many characters a name may have, its final dot included (RFC 1035, 2.3.4, has
+// 255 octets on the wire).
 const longestName = 254
 
 // place is where a challenge's values belong.
@@ -26,10 +27,10 @@ type place struct {
 	wildcard string // the target of the wildcard's CNAME that answers for the name until it has a value; empty for none
 }
 
-// canonical follows CNAMEs from a challenge name to where its values belong. Unlike lego's own lookup it takes no failure for "no CNAME":
-// a value at the unfollowed name would cost a failed validation. A CNAME that a wildcard made up isn't
-// followed: it is gone as soon as the name has a record of its own (RFC 4592, 2.2.1), and it was never
-// meant as a delegation.
+// canonical follows CNAMEs from a challenge name to where its values belong. Unlike lego's own
+// lookup it takes no failure for "no CNAME": a value at the unfollowed name would cost a failed
+// validation. A CNAME that a wildcard made up isn't followed: it is gone as soon as the name has a
+// record of its own (RFC 4592, 2.2.1), and it was never meant as a delegation.
 func (n *network) canonical(ctx context.Context, name string) (place, error) {
 	chain := []string{name}
 	for {
@@ -61,13 +62,15 @@ func (n *network) alias(ctx context.Context, name string) (string, error) {
 	return cname(answer.Msg, name), nil
 }
 
-// draws is how often a wildcard is asked whether it has the CNAME of a name: one with a routing policy has several.
+// draws is how often a wildcard is asked whether it has the CNAME of a name: one with a routing
+// policy has several.
 const draws = 6
 
-// synthesized says whether a wildcard made up a name's CNAME. A wildcard doesn't answer for what lies
-// below a name that exists (RFC 4592, 3.3.1, the closest encloser), so where a name below this one, which
-// surely nobody made, has the same CNAME, this one doesn't exist either. A DNAME gives that name a target
-// of its own (RFC 6672, 2.2), and is a delegation: nothing can be written below it.
+// synthesized says whether a wildcard made up a name's CNAME. A wildcard doesn't answer for what
+// lies below a name that exists (RFC 4592, 3.3.1, the closest encloser), so where a name below this
+// one, which surely nobody made, has the same CNAME, this one doesn't exist either. A DNAME gives
+// that name a target of its own (RFC 6672, 2.2), and is a delegation: nothing can be written below
+// it.
 func (n *network) synthesized(ctx context.Context, name, target string) (bool, error) {
 	for nth := range draws {
 		asked := nobodys(name, nth)
@@ -82,8 +85,8 @@ func (n *network) synthesized(ctx context.Context, name, target string) (bool, e
 	return false, nil
 }
 
-// nobodys is a name that nobody made: below the given one or, where there is no room for another label,
-// beside it. It is always the same, so that resolvers remember few.
+// nobodys is a name that nobody made: below the given one or, where there is no room for another
+// label, beside it. It is always the same, so that resolvers remember few.
 func nobodys(name string, nth int) string {
 	sum := sha256.Sum256(fmt.Append(nil, nth, name))
 	label := "_" + hex.EncodeToString(sum[:10]) + "."

@@ -88,8 +88,8 @@ func (p *provider) do(ctx context.Context, r renew.Record, method func() error) 
 	}
 }
 
-// safely runs a method, if anything may be written still. Its panic, with whatever in it, is an error: this is a goroutine of its own, which would take
-// the process along.
+// safely runs a method, if anything may be written still. Its panic, with whatever in it, is an
+// error: this is a goroutine of its own, which would take the process along.
 func (p *provider) safely(method func() error) (err error) {
 	if p.may != nil {
 		if err := p.may(); err != nil {

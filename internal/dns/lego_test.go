@@ -134,7 +134,8 @@ func TestALegoProviderFromBeginningToEnd(t *testing.T) {
 	}
 }
 
-// starry is a resolver of a zone with a wildcard's CNAME, whose values are a store's. lego follows CNAMEs by itself.
+// starry is a resolver of a zone with a wildcard's CNAME, whose values are a store's. lego follows
+// CNAMEs by itself.
 func starry(store *txtStore) func(mdns.Question, *mdns.Msg) {
 	return func(q mdns.Question, m *mdns.Msg) {
 		name := strings.ToLower(q.Name)

@@ -13,8 +13,9 @@ func simple(s *types.ResourceRecordSet) bool {
 	return s.Type == types.RRTypeTxt && s.SetIdentifier == nil && s.AliasTarget == nil && s.TrafficPolicyInstanceId == nil
 }
 
-// occupied says why no challenge value can stand beside a record set, naming it and what to do. It is nil
-// for a simple one and for none, and where all that is wanted is that values go which aren't in it.
+// occupied says why no challenge value can stand beside a record set, naming it and what to do. It
+// is nil for a simple one and for none, and where all that is wanted is that values go which aren't
+// in it.
 func occupied(s *types.ResourceRecordSet, name string, ds []delta) error {
 	wanted := func(d delta) bool { return d.name == name && (!d.remove || slices.Contains(valuesOf(s), d.value)) }
 	if s == nil || simple(s) || !slices.ContainsFunc(ds, wanted) {
@@ -68,8 +69,8 @@ func routing(s *types.ResourceRecordSet) string {
 	return "a routing policy"
 }
 
-// stands keeps what decides about a name: its CNAME, or its record set of type TXT. Of several with a
-// routing policy it is the first, with the values of all.
+// stands keeps what decides about a name: its CNAME, or its record set of type TXT. Of several with
+// a routing policy it is the first, with the values of all.
 func stands(read map[string]*types.ResourceRecordSet, s types.ResourceRecordSet) {
 	name := canonicalName(*s.Name)
 	switch first := read[name]; {

@@ -24,7 +24,8 @@ func identified(more func(*types.ResourceRecordSet)) func(*types.ResourceRecordS
 	}
 }
 
-// What stands at a challenge's name and can't hold its value is said to be that, whichever call meets it first.
+// What stands at a challenge's name and can't hold its value is said to be that, whichever call
+// meets it first.
 func TestWhatStandsAtTheNameIsNamed(t *testing.T) {
 	for name, row := range map[string]struct {
 		stands types.ResourceRecordSet

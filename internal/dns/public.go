@@ -9,10 +9,10 @@ import (
 	mdns "github.com/miekg/dns"
 )
 
-// Inside a VPC the resolver shows the private zone of a name, if there is one, and the CA sees the public
-// one. So the public zone is found as the CA's resolver finds it: from the servers of the top-level domain
-// downwards, by their referrals. Only the top-level domain's own servers are asked for at the resolvers. Whoever
-// configures resolvers has chosen what they show, and that counts.
+// Inside a VPC the resolver shows the private zone of a name, if there is one, and the CA sees the
+// public one. So the public zone is found as the CA's resolver finds it: from the servers of the
+// top-level domain downwards, by their referrals. Only the top-level domain's own servers are asked
+// for at the resolvers. Whoever configures resolvers has chosen what they show, and that counts.
 
 // mostReferrers is how many servers of a zone are asked for a referral.
 const mostReferrers = 3
@@ -24,7 +24,8 @@ func (n *network) opened() *network {
 	return &o
 }
 
-// within asks the servers of the public zone that a name itself lies in; the resolvers, where they can't be reached.
+// within asks the servers of the public zone that a name itself lies in; the resolvers, where they
+// can't be reached.
 func (n *network) within(ctx context.Context, name string, qtype uint16) (reply, error) {
 	for _, s := range n.publicly(ctx, name) {
 		if answer, err := n.direct(ctx, s, name, qtype); err == nil {
@@ -34,7 +35,8 @@ func (n *network) within(ctx context.Context, name string, qtype uint16) (reply,
 	return n.resolve(ctx, name, qtype)
 }
 
-// publicly are the servers of the public zone that a name lies in; none where that can't be told from here.
+// publicly are the servers of the public zone that a name lies in; none where that can't be told
+// from here.
 func (n *network) publicly(ctx context.Context, name string) []string {
 	if !n.system || name == "." {
 		return nil
@@ -55,8 +57,9 @@ func (n *network) publicly(ctx context.Context, name string) []string {
 	return c.servers
 }
 
-// descend follows referrals from the nearest zone above a name that is known, or else from its top-level domain.
-// The cut is empty where some server on the way doesn't answer, or doesn't say what it has authority for.
+// descend follows referrals from the nearest zone above a name that is known, or else from its
+// top-level domain. The cut is empty where some server on the way doesn't answer, or doesn't say
+// what it has authority for.
 func (n *network) descend(ctx context.Context, name string) cut {
 	at := n.start(ctx, name)
 	for range longestChain {
@@ -106,7 +109,8 @@ func (n *network) referrer(ctx context.Context, at cut, name string) (reply, boo
 	return reply{Msg: new(mdns.Msg)}, false
 }
 
-// referral reads the zone further down that an answer refers to (RFC 1034, 4.3.2, 3b); it has no apex where there is none.
+// referral reads the zone further down that an answer refers to (RFC 1034, 4.3.2, 3b); it has no
+// apex where there is none.
 func referral(m *mdns.Msg, name, above string) cut {
 	var c cut
 	if m.Authoritative {
@@ -124,7 +128,8 @@ func referral(m *mdns.Msg, name, above string) cut {
 	return c
 }
 
-// located fills in the addresses of a zone's servers: those that came with the referral, else what the resolvers say.
+// located fills in the addresses of a zone's servers: those that came with the referral, else what
+// the resolvers say.
 func (n *network) located(ctx context.Context, c cut, m *mdns.Msg) cut {
 	for _, host := range c.hosts[:min(len(c.hosts), mostServers)] {
 		if glue := n.glue(m, host); glue != "" {
@@ -145,7 +150,8 @@ func (n *network) glue(m *mdns.Msg, host string) string {
 	return ""
 }
 
-// hidden says whether the resolvers show another zone at a name than the one that the public delegates to.
+// hidden says whether the resolvers show another zone at a name than the one that the public
+// delegates to.
 func (n *network) hidden(ctx context.Context, name string) bool {
 	if len(n.publicly(ctx, name)) == 0 {
 		return false
@@ -158,7 +164,8 @@ func (n *network) hidden(ctx context.Context, name string) bool {
 	return seen != c.apex || !slices.ContainsFunc(n.hostsOf(ctx, seen), func(host string) bool { return slices.Contains(c.hosts, host) })
 }
 
-// hostsOf are the names of a zone's servers, as the resolvers show them. They are remembered with the resolvers' zone.
+// hostsOf are the names of a zone's servers, as the resolvers show them. They are remembered with
+// the resolvers' zone.
 func (n *network) hostsOf(ctx context.Context, apex string) []string {
 	if c, ok := n.memory.zone("NS " + apex); ok {
 		return c.hosts

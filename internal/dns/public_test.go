@@ -13,15 +13,16 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// vpc is a network in which the resolver shows private zones, and the public ones are reached by their own servers.
+// vpc is a network in which the resolver shows private zones, and the public ones are reached by
+// their own servers.
 type vpc struct {
 	*network
 	resolver      *nameServer
 	shown, served *zoneData // by the resolver, and by the public zone's server
 }
 
-// newVPC makes one. The public zone com refers to that of example.com; a server with the data refers on by the
-// NS records that it has for zones further down.
+// newVPC makes one. The public zone com refers to that of example.com; a server with the data
+// refers on by the NS records that it has for zones further down.
 func newVPC(t *testing.T, private, public *zoneData) vpc {
 	t.Helper()
 	public.add(soa, "example.com. 60 IN NS ns1.public.test.")
@@ -40,7 +41,8 @@ func newVPC(t *testing.T, private, public *zoneData) vpc {
 	return v
 }
 
-// refer answers as the server of a zone: what lies in a zone further down is referred to that one's servers.
+// refer answers as the server of a zone: what lies in a zone further down is referred to that one's
+// servers.
 func (d *zoneData) refer(apex string) func(mdns.Question, *mdns.Msg) {
 	return func(q mdns.Question, m *mdns.Msg) {
 		d.mu.Lock()
@@ -166,7 +168,8 @@ func TestThePublicZonesCAARecordsCount(t *testing.T) {
 	}
 }
 
-// From beginning to end: the zone is Route 53's public one, and its values are seen though the resolver hides them.
+// From beginning to end: the zone is Route 53's public one, and its values are seen though the
+// resolver hides them.
 func TestAnIssuancesValuesInAVPC(t *testing.T) {
 	f, _, c := newTest(t)
 	f.zone("ZPUB", "example.com.")

@@ -91,8 +91,9 @@ func (s *Solvers) Locate(ctx context.Context, d inventory.DNS, challenges []rene
 	return records, inReach(provider, records, wildcards)
 }
 
-// view is the network as it counts for a provider. Route 53's challenges are in public zones always, so
-// what public servers show counts. Another provider may write into a zone that only a CA of one's own sees.
+// view is the network as it counts for a provider. Route 53's challenges are in public zones
+// always, so what public servers show counts. Another provider may write into a zone that only a CA
+// of one's own sees.
 func (s *Solvers) view(provider string) *network {
 	if provider == Route53 {
 		return s.net.opened()
@@ -100,7 +101,8 @@ func (s *Solvers) view(provider string) *network {
 	return s.net
 }
 
-// missed adds to a missing zone that a wildcard wasn't followed: somebody may have meant it as a delegation.
+// missed adds to a missing zone that a wildcard wasn't followed: somebody may have meant it as a
+// delegation.
 func missed(err error, records []renew.Record, wildcards []string) error {
 	var f *renew.Failure
 	i := slices.IndexFunc(wildcards, func(target string) bool { return target != "" })
@@ -132,7 +134,8 @@ func (s *Solvers) known(provider string) error {
 	return err
 }
 
-// follow makes the records of challenges, each at the end of its chain of CNAMEs, and says where wildcards would lead on from there.
+// follow makes the records of challenges, each at the end of its chain of CNAMEs, and says where
+// wildcards would lead on from there.
 func (s *Solvers) follow(ctx context.Context, view *network, challenges []renew.Challenge) (records []renew.Record, wildcards []string, err error) {
 	records, wildcards = make([]renew.Record, len(challenges)), make([]string, len(challenges))
 	g, ctx := errgroup.WithContext(ctx)

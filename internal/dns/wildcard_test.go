@@ -14,7 +14,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// served are zones that a name server answers from as RFC 4592 has it: "name TYPE value", below the zone's name.
+// served are zones that a name server answers from as RFC 4592 has it: "name TYPE value", below the
+// zone's name.
 type served nameserver.Zones
 
 func (s served) Served(context.Context) (nameserver.Zones, error) { return nameserver.Zones(s), nil }
@@ -80,7 +81,8 @@ func TestWhatAWildcardPointsToIsNoDelegation(t *testing.T) {
 	}
 }
 
-// A DNAME makes up CNAMEs as well, but nothing can stand below it, so where it leads is where the values belong.
+// A DNAME makes up CNAMEs as well, but nothing can stand below it, so where it leads is where the
+// values belong.
 func TestADNAMEIsADelegation(t *testing.T) {
 	data := records(soa)
 	n := newNetwork([]string{serve(t, dnamed(data)).addr}, newStepped().Now)
@@ -90,7 +92,8 @@ func TestADNAMEIsADelegation(t *testing.T) {
 	}
 }
 
-// A wildcard whose record set has a routing policy has several targets, and a name shows now one and now another of them.
+// A wildcard whose record set has a routing policy has several targets, and a name shows now one
+// and now another of them.
 func TestAWildcardWithARoutingPolicyIsOne(t *testing.T) {
 	targets, asked := []string{"a.vendor.test.", "b.vendor.test."}, 0
 	n := newNetwork([]string{serve(t, starred(func() string { asked++; return targets[asked%2] })).addr}, newStepped().Now)

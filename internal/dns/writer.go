@@ -226,8 +226,8 @@ func (w *writer) change(ctx context.Context, u urgency, get func() []swap) (*cha
 	return c, f, err
 }
 
-// recordSets reads the TXT record sets of names as they are, with what is PENDING, and what stands in their place. Listings begin at
-// a name with all of its types: a CNAME comes before TXT.
+// recordSets reads the TXT record sets of names as they are, with what is PENDING, and what stands
+// in their place. Listings begin at a name with all of its types: a CNAME comes before TXT.
 func (w *writer) recordSets(ctx context.Context, names []string, u urgency) (map[string]*types.ResourceRecordSet, error) {
 	read := map[string]*types.ResourceRecordSet{}
 	err := sweep(names, func(from string) (next string, err error) {

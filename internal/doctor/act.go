@@ -8,7 +8,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// acts are what somebody should do about a certificate, by where it stands. docs/operations.md has the same at length.
+// acts are what somebody should do about a certificate, by where it stands. docs/operations.md has
+// the same at length.
 var acts = map[reason.Reason]string{
 	"": "see whether the planner ticks: its schedule, and its log",
 

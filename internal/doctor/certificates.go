@@ -10,8 +10,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// certificates gives each certificate that something stands in the way of a finding of its own, with its end and what to do: those that
-// fail first, and of these the one that ends first.
+// certificates gives each certificate that something stands in the way of a finding of its own,
+// with its end and what to do: those that fail first, and of these the one that ends first.
 func (v *visit) certificates() {
 	var ill []*inventory.Certificate
 	healthy := 0
@@ -31,7 +31,8 @@ func (v *visit) certificates() {
 	v.say("certificates", "", OK, "%d have nothing in their way", healthy)
 }
 
-// endOf is when what is in use ends. Of what never was in use somebody has waited since it was wanted.
+// endOf is when what is in use ends. Of what never was in use somebody has waited since it was
+// wanted.
 func endOf(c *inventory.Certificate) time.Time {
 	if c.InUse == nil {
 		return c.Wanted.Since
@@ -83,8 +84,9 @@ func (v *visit) disabled() {
 	}
 }
 
-// stateOf is a certificate's health: it fails where what is in use ended, or may end before its successor is there, by the rule of every other
-// warning (inventory.Certificate.Endangered), and where waiting doesn't help.
+// stateOf is a certificate's health: it fails where what is in use ended, or may end before its
+// successor is there, by the rule of every other warning (inventory.Certificate.Endangered), and
+// where waiting doesn't help.
 func (v *visit) stateOf(c *inventory.Certificate) State {
 	s := &c.Status
 	switch {

@@ -101,7 +101,8 @@ func TestEveryReasonHasAnAct(t *testing.T) {
 	}
 }
 
-// What only waits for a turn that comes in time is in no danger, and what has one after its end is, however far that is.
+// What only waits for a turn that comes in time is in no danger, and what has one after its end is,
+// however far that is.
 func TestTheDoctorJudgesByTheRuleOfEveryWarning(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ends, turn time.Duration

@@ -117,7 +117,8 @@ func (v *visit) secrets(ctx context.Context) {
 	v.say("secrets", "", OK, "each of %d certificates in use has its secret", n)
 }
 
-// gone says what to do about secrets that aren't listed: one that waits for its deletion is brought back, and only one that is really gone is issued anew.
+// gone says what to do about secrets that aren't listed: one that waits for its deletion is brought
+// back, and only one that is really gone is issued anew.
 func (v *visit) gone(ctx context.Context, names []string) {
 	var lost []string
 	for _, name := range names {
@@ -136,7 +137,8 @@ func (v *visit) gone(ctx context.Context, names []string) {
 // old is how long a key may wait for its issuance before it is taken to be left behind.
 const old = 24 * time.Hour
 
-// pending says which keys of issuances were left behind: a worker that died, or was frozen beyond its lease, may leave one.
+// pending says which keys of issuances were left behind: a worker that died, or was frozen beyond
+// its lease, may leave one.
 func (v *visit) pending(ctx context.Context) {
 	open := map[string]bool{}
 	for _, c := range v.fleet {

@@ -53,12 +53,14 @@ type Backlog interface {
 	Waiting(ctx context.Context) (int, error)
 }
 
-// Secrets lists the secrets that have certificates' names, the keys of issuances and the accounts, and reads none.
+// Secrets lists the secrets that have certificates' names, the keys of issuances and the accounts,
+// and reads none.
 type Secrets interface {
 	EachCertificate(ctx context.Context) iter.Seq2[vault.Listed, error]
 	EachPending(ctx context.Context) iter.Seq2[vault.Pending, error]
 	EachAccount(ctx context.Context) iter.Seq2[vault.Account, error]
-	// Look says why a certificate's secret can't be used; nil where it is there. Errors: renew.ErrNoSecret.
+	// Look says why a certificate's secret can't be used; nil where it is there. Errors:
+	// renew.ErrNoSecret.
 	Look(ctx context.Context, certificate string) error
 }
 
@@ -101,8 +103,8 @@ func (v *visit) say(check, subject string, s State, format string, args ...any) 
 	v.found = append(v.found, Finding{Check: check, Subject: subject, State: s, Message: fmt.Sprintf(format, args...)})
 }
 
-// Examine carries out every check: of the deployment, and of all its certificates or, where some are named, of these alone, their CAs, and
-// their zones and CAA records.
+// Examine carries out every check: of the deployment, and of all its certificates or, where some
+// are named, of these alone, their CAs, and their zones and CAA records.
 func (d *Doctor) Examine(ctx context.Context, names []string) []Finding {
 	v := &visit{Doctor: d, known: map[string]issuer.Description{}}
 	for _, name := range names {

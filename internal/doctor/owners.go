@@ -11,8 +11,9 @@ import (
 	"github.com/certpace/certpace/internal/vault"
 )
 
-// owners holds the secrets below the prefix to the table: what is another deployment's, or is in the table under another prefix, the
-// worker refuses. It returns the certificates about which there is nothing else to say.
+// owners holds the secrets below the prefix to the table: what is another deployment's, or is in
+// the table under another prefix, the worker refuses. It returns the certificates about which there
+// is nothing else to say.
 func (v *visit) owners(ctx context.Context, list []vault.Listed) (told map[string]bool) {
 	o := &owners{visit: v, told: map[string]bool{}, theirs: map[string][]string{}, beside: map[string][]string{}, known: map[string]*inventory.Certificate{}}
 	for i := range v.fleet {
@@ -81,7 +82,8 @@ func (o *owners) sayTheirs() {
 	}
 }
 
-// astray says what is in use in secrets under another prefix, where nothing of ours is under this one.
+// astray says what is in use in secrets under another prefix, where nothing of ours is under this
+// one.
 func (o *owners) astray(ours map[string]bool) {
 	byPrefix := map[string][]string{}
 	for c := range o.wanted() {
@@ -107,7 +109,8 @@ func (o *owners) sayUnknown() {
 	}
 }
 
-// accounts says which ACME accounts another deployment has: without its account the worker orders nothing at that CA.
+// accounts says which ACME accounts another deployment has: without its account the worker orders
+// nothing at that CA.
 func (o *owners) accounts(ctx context.Context) {
 	for a, err := range o.Secrets.EachAccount(ctx) {
 		if err != nil {

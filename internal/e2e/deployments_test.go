@@ -85,7 +85,8 @@ func ownersUnder(t *testing.T, n *witness.Neighbour) map[string]string {
 	return owners
 }
 
-// Two deployments that were given one prefix: the second one is kept from what the first one has, and says so wherever somebody looks.
+// Two deployments that were given one prefix: the second one is kept from what the first one has,
+// and says so wherever somebody looks.
 func TestADeploymentIsKeptFromAnothersSecretsAndAccount(t *testing.T) {
 	first := neighbour(t, "first", nil)
 	second := neighbour(t, "second", first.Cloud)
@@ -170,7 +171,8 @@ func TestDeploymentsWithNamesOfTheirOwnHaveAllOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A prefix that is changed under a fleet reissues nothing: consumers read the secrets under the old one.
+// A prefix that is changed under a fleet reissues nothing: consumers read the secrets under the old
+// one.
 func TestAPrefixThatWasChangedIsNamedAndReissuesNothing(t *testing.T) {
 	n := idle(t, "moving", nil)
 	stop := mapped(t, n.Cloud)

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// peak runs something and tells by how much the heap grew at most meanwhile, in bytes. It looks every millisecond.
+// peak runs something and tells by how much the heap grew at most meanwhile, in bytes. It looks
+// every millisecond.
 func peak(do func()) uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	heap := func() uint64 { metrics.Read(sample); return sample[0].Value.Uint64() }
@@ -33,7 +34,8 @@ func peak(do func()) uint64 {
 	return most - min(most, before)
 }
 
-// BenchmarkParse reads a file of 20,000 certificates in pieces and as a whole: what the heap holds at most for each of them.
+// BenchmarkParse reads a file of 20,000 certificates in pieces and as a whole: what the heap holds
+// at most for each of them.
 func BenchmarkParse(b *testing.B) {
 	const n = 20_000
 	var yaml, json strings.Builder

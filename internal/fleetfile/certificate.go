@@ -32,8 +32,8 @@ func (r *reader) file(data []byte, size int) []Entry {
 	return r.part(r.source(data))
 }
 
-// inPieces reads a file piece by piece. It is false where that can't be done: a piece that isn't understood
-// may be one that was cut in the wrong place, and then nothing of any piece is kept.
+// inPieces reads a file piece by piece. It is false where that can't be done: a piece that isn't
+// understood may be one that was cut in the wrong place, and then nothing of any piece is kept.
 func (r *reader) inPieces(data []byte, size int) (entries []Entry, ok bool) {
 	all, count := pieces(data, size)
 	if count > MaxCertificates {

@@ -23,7 +23,8 @@ var (
 	given    = regexp.MustCompile(`^"(?:[^"\\]|\\.)*"`)
 )
 
-// follow writes into the line what the fault says. ok is false where it says nothing that can be written.
+// follow writes into the line what the fault says. ok is false where it says nothing that can be
+// written.
 func follow(line string, f Fault) (mended string, ok bool) {
 	last := f.Path[strings.LastIndexAny(f.Path, ".: ")+1:]
 	if m := spelling.FindStringSubmatch(f.Message); m != nil {
@@ -47,7 +48,8 @@ func follow(line string, f Fault) (mended string, ok bool) {
 	return line, false
 }
 
-// replaceValue puts the new value where the one is that the message begins with or, for what isn't text, where quotes are missing.
+// replaceValue puts the new value where the one is that the message begins with or, for what isn't
+// text, where quotes are missing.
 func replaceValue(line, message, value string) (string, bool) {
 	if m := given.FindString(message); m != "" {
 		raw, err := strconv.Unquote(m)
@@ -70,7 +72,8 @@ func replaceValue(line, message, value string) (string, bool) {
 	return line, false
 }
 
-// Whoever does what a fault says must not be told the same again: it is mended, or what is said next is something else.
+// Whoever does what a fault says must not be told the same again: it is mended, or what is said
+// next is something else.
 func TestHintsWorkWhenFollowed(t *testing.T) {
 	files, err := filepath.Glob("testdata/faults/*.want")
 	if err != nil {

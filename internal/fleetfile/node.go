@@ -141,8 +141,8 @@ func listFor(text string) string {
 // most is how many items a hint writes out: nobody reads more, and the fault has one line.
 const most = 8
 
-// flow is a text in which several items stand, as the list that was meant. It can be copied into the file as it is. ok is false where there is
-// nothing, or too much.
+// flow is a text in which several items stand, as the list that was meant. It can be copied into
+// the file as it is. ok is false where there is nothing, or too much.
 func flow(text string) (list string, ok bool) {
 	items := apart(text)
 	if len(items) == 0 || len(items) > most {
@@ -159,7 +159,8 @@ func apart(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
 }
 
-// scalar is a text as a list in brackets must have it: with quotes wherever YAML could take it for something else.
+// scalar is a text as a list in brackets must have it: with quotes wherever YAML could take it for
+// something else.
 func scalar(s string) string {
 	if wordPattern.MatchString(s) {
 		return s
@@ -167,7 +168,8 @@ func scalar(s string) string {
 	return fmt.Sprintf("%.300q", s)
 }
 
-// wordPattern is for texts with a dot or a hyphen that begin with a letter. No other type, and nothing of YAML's own, looks like that.
+// wordPattern is for texts with a dot or a hyphen that begin with a letter. No other type, and
+// nothing of YAML's own, looks like that.
 var wordPattern = regexp.MustCompile(`^[A-Za-z]\w*[.-][\w.-]*$`)
 
 // shown is a word of the file as a fault repeats it: as it is where nothing in it can disturb a terminal or the line, else quoted.

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// The bounds of a file. The parser keeps some 120 bytes for each byte that it reads, so a large file is read
-// in pieces: 500,000 certificates, the most that a fleet is made for, then take some 900 MB instead of 4.5 GB.
+// The bounds of a file. The parser keeps some 120 bytes for each byte that it reads, so a large
+// file is read in pieces: 500,000 certificates, the most that a fleet is made for, then take some
+// 900 MB instead of 4.5 GB.
 const (
 	MaxCertificates = 500_000
 	MaxBytes        = 512 << 20
@@ -23,8 +24,9 @@ type piece struct {
 	first int // index of its first certificate
 }
 
-// pieces takes a list of certificates apart between two of them; none where the file isn't plainly such a
-// list, and nothing else. What a piece holds isn't judged here. count is how many certificates there are.
+// pieces takes a list of certificates apart between two of them; none where the file isn't plainly
+// such a list, and nothing else. What a piece holds isn't judged here. count is how many
+// certificates there are.
 func pieces(data []byte, size int) (all []piece, count int) {
 	if all, count = jsonPieces(data, size); all != nil {
 		return all, count
@@ -32,7 +34,8 @@ func pieces(data []byte, size int) (all []piece, count int) {
 	return yamlPieces(data, size)
 }
 
-// yamlPieces cuts before dashes, which stand at the indentation of the first: nothing within a certificate does.
+// yamlPieces cuts before dashes, which stand at the indentation of the first: nothing within a
+// certificate does.
 func yamlPieces(data []byte, size int) (all []piece, count int) {
 	indent, from := -1, -1
 	headed := false

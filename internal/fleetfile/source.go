@@ -35,7 +35,8 @@ func (r *reader) readable(data []byte) bool {
 	return true
 }
 
-// source turns a file into its one document's tree; nil where there is none, which has been reported then.
+// source turns a file into its one document's tree; nil where there is none, which has been
+// reported then.
 func (r *reader) source(data []byte) ast.Node {
 	file, err := parse(data, 1)
 	if err != nil {
@@ -46,8 +47,8 @@ func (r *reader) source(data []byte) ast.Node {
 	return r.document(file)
 }
 
-// parse keeps a parser that gives up by panicking from taking the program with it. line is what the first line counts as: a piece
-// has its lines in the file.
+// parse keeps a parser that gives up by panicking from taking the program with it. line is what the
+// first line counts as: a piece has its lines in the file.
 func parse(data []byte, line int) (file *ast.File, err error) {
 	defer func() {
 		if recover() != nil {

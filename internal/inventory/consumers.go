@@ -2,8 +2,9 @@ package inventory
 
 import "time"
 
-// ConsumersEnd is when the first of c's consumers is left without a valid certificate: the end of what is in use, or that of what is served where a
-// follow-up hasn't brought it yet. ACM, and a secret's copies, go on with what they had. Zero where nothing is in use.
+// ConsumersEnd is when the first of c's consumers is left without a valid certificate: the end of
+// what is in use, or that of what is served where a follow-up hasn't brought it yet. ACM, and a
+// secret's copies, go on with what they had. Zero where nothing is in use.
 func (c *Certificate) ConsumersEnd() time.Time {
 	if c.InUse == nil {
 		return time.Time{}
@@ -17,8 +18,10 @@ func (c *Certificate) ConsumersEnd() time.Time {
 	return end
 }
 
-// LeftBehind is a follow-up whose consumers may be left without a valid certificate though c has one: what they have comes to its last part, of a life as
-// long as that of what is in use, and either the follow-up has failed, or its time comes too late, or nobody looked at it when that had come.
+// LeftBehind is a follow-up whose consumers may be left without a valid certificate though c has
+// one: what they have comes to its last part, of a life as long as that of what is in use, and
+// either the follow-up has failed, or its time comes too late, or nobody looked at it when that had
+// come.
 func (c *Certificate) LeftBehind(now time.Time) (f Followup, behind bool) {
 	if c.InUse == nil {
 		return f, false
@@ -45,7 +48,8 @@ func (c *Certificate) FailedFollowup() (f Followup, failed bool) {
 	return f, false
 }
 
-// ConsumersLastPart is when the last part of the life of what the first of c's consumers has begins. Zero where nothing is in use.
+// ConsumersLastPart is when the last part of the life of what the first of c's consumers has
+// begins. Zero where nothing is in use.
 func (c *Certificate) ConsumersLastPart() time.Time {
 	if c.InUse == nil {
 		return time.Time{}
@@ -56,8 +60,9 @@ func (c *Certificate) ConsumersLastPart() time.Time {
 // lastPart is how long the last part of the life of u is.
 func (u InUse) lastPart() time.Duration { return u.NotAfter.Sub(u.LastPart()) }
 
-// before is the delivery f with the end of what its consumers have until it is done: of what another one of the same kind still owes them, or of what
-// was in use. Tags have no consumer that could be left without a certificate.
+// before is the delivery f with the end of what its consumers have until it is done: of what
+// another one of the same kind still owes them, or of what was in use. Tags have no consumer that
+// could be left without a certificate.
 func (c *Certificate) before(f Followup) Followup {
 	if f.Kind == DressSaved && len(c.Wanted.Secret.Replicas) == 0 || f.Kind == Revoke {
 		return f
@@ -74,7 +79,8 @@ func (c *Certificate) before(f Followup) Followup {
 	return f
 }
 
-// Deliveries are where what replaces c's certificate is brought, each with the end of what is there until then.
+// Deliveries are where what replaces c's certificate is brought, each with the end of what is there
+// until then.
 func (c *Certificate) Deliveries() []Followup {
 	all := c.Wanted.Deliveries()
 	for i := range all {

@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// Difference is one field of the fleet file that is wanted otherwise than before. Its JSON is stable.
+// Difference is one field of the fleet file that is wanted otherwise than before. Its JSON is
+// stable.
 type Difference struct {
 	Field string `json:"field"` // as the fleet file calls it: key_type, dns.zone_id
 	Old   any    `json:"old"`   // a text, true or false, a list, or a map of texts; empty where nothing was said
 	New   any    `json:"new"`
 }
 
-// Differences are the fields in which w is not what it was, in the order of the fleet file's description. Since is none of them: nobody
-// writes it.
+// Differences are the fields in which w is not what it was, in the order of the fleet file's
+// description. Since is none of them: nobody writes it.
 func (w Wanted) Differences(from Wanted) []Difference {
 	return differences("", reflect.ValueOf(from), reflect.ValueOf(w))
 }
@@ -44,7 +45,8 @@ func pointed(v reflect.Value) reflect.Value {
 	return v.Elem()
 }
 
-// filled is v as a value, with an empty list or map where there is none: who reads the JSON finds [] and {} there.
+// filled is v as a value, with an empty list or map where there is none: who reads the JSON finds
+// [] and {} there.
 func filled(v reflect.Value) any {
 	switch {
 	case v.Kind() == reflect.Slice && v.Len() == 0:

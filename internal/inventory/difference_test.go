@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// other is a value that differs from the zero value, of any type that a wanted certificate is made of.
+// other is a value that differs from the zero value, of any type that a wanted certificate is made
+// of.
 func other(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {

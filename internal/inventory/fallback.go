@@ -45,9 +45,10 @@ func (c Certificate) Ordered() Wanted {
 // by says whether what is in use was issued as w asks for it, at w's own CA.
 func (u InUse) by(w Wanted) bool { return u.Directory == w.Directory && u.Profile == w.Profile }
 
-// LastCall is the moment by which the first CA must be able to issue; what is left then is the second one's: a tenth of the life of what is in use, but at
-// least a day, and at most a quarter. Of what the CA calls back it is a quarter of the day that it may take. Zero where there is no second CA, or no end to
-// be in time for.
+// LastCall is the moment by which the first CA must be able to issue; what is left then is the
+// second one's: a tenth of the life of what is in use, but at least a day, and at most a quarter.
+// Of what the CA calls back it is a quarter of the day that it may take. Zero where there is no
+// second CA, or no end to be in time for.
 func (c Certificate) LastCall() time.Time {
 	if c.Wanted.Fallback == nil || !c.Wanted.Enabled || c.InUse == nil {
 		return time.Time{}

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Fault says what of w makes no sense, whoever is asked for it; nil where all does. The fleet file is checked when it is applied, so this finds what was
-// written by hand, or by another program. Whether the directory is a URL is for those who ask it.
+// Fault says what of w makes no sense, whoever is asked for it; nil where all does. The fleet file
+// is checked when it is applied, so this finds what was written by hand, or by another program.
+// Whether the directory is a URL is for those who ask it.
 func (w Wanted) Fault() error {
 	switch {
 	case len(w.Domains) == 0:

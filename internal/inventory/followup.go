@@ -157,8 +157,9 @@ func (c Certificate) FollowupAt() (at time.Time) {
 	return at
 }
 
-// Underway says whether an invocation of the worker holds c: then it is due when that one's lease ends, and for nothing else. While its job is still
-// to start nobody does, though an issuance may be open since an earlier one.
+// Underway says whether an invocation of the worker holds c: then it is due when that one's lease
+// ends, and for nothing else. While its job is still to start nobody does, though an issuance may
+// be open since an earlier one.
 func (c Certificate) Underway(now time.Time) bool {
 	if c.Status.Reason == reason.Scheduled && c.Status.Start.After(now) {
 		return false

@@ -104,8 +104,8 @@ type InUse struct {
 	RenewAt   time.Time `json:"renew_at"`         // the chosen moment; it stays chosen while its window stays
 }
 
-// SecretName is the name of the secret that u is in, as its ARN has it: arn:…:secret:<name>-<six characters>. It is empty where there is none,
-// or where the ARN isn't one.
+// SecretName is the name of the secret that u is in, as its ARN has it: arn:…:secret:<name>-<six
+// characters>. It is empty where there is none, or where the ARN isn't one.
 func (u InUse) SecretName() string {
 	const suffix = len("-AbCdEf")
 	_, name, found := strings.Cut(u.SecretARN, ":secret:")

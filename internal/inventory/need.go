@@ -21,8 +21,8 @@ type Need struct {
 	At  time.Time // UTC
 }
 
-// Need says what c needs next, as seen at now: a first issuance, a changed one, or its renewal at the chosen moment. What is disabled
-// needs nothing.
+// Need says what c needs next, as seen at now: a first issuance, a changed one, or its renewal at
+// the chosen moment. What is disabled needs nothing.
 func (c Certificate) Need(now time.Time) Need {
 	switch {
 	case !c.Wanted.Enabled:
@@ -68,8 +68,8 @@ func (c Certificate) Deadline() time.Time {
 // revokedWithin is how long a CA may leave what must be revoked (CA/Browser Forum's Baseline Requirements, 4.9.1.1).
 const revokedWithin = 24 * time.Hour
 
-// Backoff is how long to wait after the n-th failure in a row: 1, 10, 100 minutes, then a day (docs/limits.md, retry advice). What
-// is in use may need less: Certificate.Backoff.
+// Backoff is how long to wait after the n-th failure in a row: 1, 10, 100 minutes, then a day
+// (docs/limits.md, retry advice). What is in use may need less: Certificate.Backoff.
 func Backoff(n int) time.Duration {
 	switch {
 	case n <= 1:
@@ -83,8 +83,9 @@ func Backoff(n int) time.Duration {
 	}
 }
 
-// Backoff is how long to wait after the n-th failure in a row for c: Backoff(n), or a tenth of the life of what is in use where that
-// is less, but a minute. So what lives for a day isn't tried once a day.
+// Backoff is how long to wait after the n-th failure in a row for c: Backoff(n), or a tenth of the
+// life of what is in use where that is less, but a minute. So what lives for a day isn't tried once
+// a day.
 func (c Certificate) Backoff(n int) time.Duration {
 	wait := Backoff(n)
 	if c.InUse == nil {

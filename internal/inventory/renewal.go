@@ -10,16 +10,17 @@ import (
 // ShortLived is the lifetime below which half of the life, not a third, is left when a renewal begins (docs/limits.md, windows).
 const ShortLived = 10 * 24 * time.Hour
 
-// Guard is how long after an issuance no other order is made for the certificate, whatever renewal information says, unless the
-// job is forced or the CA revoked what is in use: a quarter of the life where that is shorter. It turns every conceivable renewal loop
-// into one order a day.
+// Guard is how long after an issuance no other order is made for the certificate, whatever renewal
+// information says, unless the job is forced or the CA revoked what is in use: a quarter of the
+// life where that is shorter. It turns every conceivable renewal loop into one order a day.
 const Guard = 24 * time.Hour
 
 // clockSkew is how far ahead of ours a clock may be that wrote down when a certificate was issued.
 const clockSkew = 5 * time.Minute
 
-// Issued is when u was issued, as far as that can be believed at now. What says that it is issued later than that is taken to be as
-// old as the CA signed it to be: else it would guard itself against its own renewal, and pass for newer than whatever comes.
+// Issued is when u was issued, as far as that can be believed at now. What says that it is issued
+// later than that is taken to be as old as the CA signed it to be: else it would guard itself
+// against its own renewal, and pass for newer than whatever comes.
 func (u InUse) Issued(now time.Time) time.Time {
 	if u.IssuedAt.After(now.Add(clockSkew)) {
 		return earlier(u.NotBefore, now)
@@ -37,9 +38,9 @@ func Fraction(parts ...string) float64 {
 	return float64(binary.BigEndian.Uint64(h.Sum(nil))>>11) / (1 << 53)
 }
 
-// Usable says whether a suggested window may be followed for what is in use: it must end after it starts, it must not begin before
-// the certificate itself, or every renewal would call for the next one at once, and it must leave time before the end: it begins
-// before the last part of the life.
+// Usable says whether a suggested window may be followed for what is in use: it must end after it
+// starts, it must not begin before the certificate itself, or every renewal would call for the next
+// one at once, and it must leave time before the end: it begins before the last part of the life.
 func (u InUse) Usable(w *Window) bool {
 	return w != nil && w.End.After(w.Start) && w.Start.After(u.NotBefore) && w.Start.Before(u.LastPart())
 }
@@ -55,10 +56,11 @@ func (u InUse) Exempt(now time.Time) bool {
 	return u.Usable(u.Window) && !now.Before(u.Window.Start) && now.Before(u.Window.End)
 }
 
-// ChooseRenewAt picks the moment at which to renew: a fixed place in the suggested window, drawn from the certificate's identity
-// and the window, so that every plan agrees with the last one (RFC 9773, 4.2, asks for a uniform choice). Without a usable window it is
-// the same draw over the fiftieth of the life before its last third (half, where the life is below ten days). Of a window that
-// reaches into the last part of the life only what lies before that is drawn from.
+// ChooseRenewAt picks the moment at which to renew: a fixed place in the suggested window, drawn
+// from the certificate's identity and the window, so that every plan agrees with the last one (RFC
+// 9773, 4.2, asks for a uniform choice). Without a usable window it is the same draw over the
+// fiftieth of the life before its last third (half, where the life is below ten days). Of a window
+// that reaches into the last part of the life only what lies before that is drawn from.
 func (u InUse) ChooseRenewAt(name string) time.Time {
 	w := u.Window
 	if !u.Usable(w) {
@@ -87,12 +89,14 @@ func (c Certificate) Windowed(w *Window) Certificate {
 	return c
 }
 
-// LatestTurn is the latest moment at which what is in use may be planned to be renewed, with a tenth of its life left. Of a short life that
-// lies in the last part: so late is only what a scarce budget carries no sooner.
+// LatestTurn is the latest moment at which what is in use may be planned to be renewed, with a
+// tenth of its life left. Of a short life that lies in the last part: so late is only what a scarce
+// budget carries no sooner.
 func (u InUse) LatestTurn() time.Time { return u.NotAfter.Add(-u.life() / 10) }
 
-// RenewAt is the moment at which what c has in use is to be renewed: the chosen one, unless that leaves no time, as where it was chosen by a
-// window that can't be followed. Then it is chosen anew. Something must be in use.
+// RenewAt is the moment at which what c has in use is to be renewed: the chosen one, unless that
+// leaves no time, as where it was chosen by a window that can't be followed. Then it is chosen
+// anew. Something must be in use.
 func (c Certificate) RenewAt() time.Time {
 	if u := c.InUse; u.RenewAt.After(u.LatestTurn()) {
 		return earlier(u.ChooseRenewAt(c.Name), u.LastPart())

@@ -6,7 +6,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// Standing is where a certificate stands, in the words and moments in which every verb says it. Times are UTC.
+// Standing is where a certificate stands, in the words and moments in which every verb says it.
+// Times are UTC.
 type Standing struct {
 	State   reason.Reason // empty: it is new, and nobody has looked at it yet
 	Message string
@@ -22,8 +23,8 @@ func (s Standing) Word() string {
 	return string(s.State)
 }
 
-// Standing says where c stands at a moment. What is recorded is of the time before: an invocation that holds the certificate now, and what
-// the fleet file says since, are not in it.
+// Standing says where c stands at a moment. What is recorded is of the time before: an invocation
+// that holds the certificate now, and what the fleet file says since, are not in it.
 func (c Certificate) Standing(now time.Time) Standing {
 	s := Standing{State: c.Status.Reason, Message: c.Status.Message, Next: c.next(now).UTC()}
 	if c.InUse != nil {

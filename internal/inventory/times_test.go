@@ -106,7 +106,8 @@ func anyTime(t *rapid.T, name string) time.Time {
 	return at.Add(time.Duration(rapid.Int64Range(-int64(400*day), int64(400*day)).Draw(t, name+", later")))
 }
 
-// Whatever stands in an entry, what is in use and enabled is needed, tried and looked at before its last part, or within half of that.
+// Whatever stands in an entry, what is in use and enabled is needed, tried and looked at before its
+// last part, or within half of that.
 func TestNoTimeOutlivesWhatIsInUse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := living(time.Duration(rapid.Int64Range(int64(time.Hour), int64(400*day)).Draw(t, "life")))

@@ -13,8 +13,9 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// Accept tells the CA once to look at a challenge; again only where its nonce was refused or there were too many requests. Where it isn't known
-// whether the CA heard, the challenge is read: some CAs show that they look. Let's Encrypt doesn't, so a challenge that is pending then is Unknown: a
+// Accept tells the CA once to look at a challenge; again only where its nonce was refused or there
+// were too many requests. Where it isn't known whether the CA heard, the challenge is read: some
+// CAs show that they look. Let's Encrypt doesn't, so a challenge that is pending then is Unknown: a
 // second look that fails would cost one of five failures an hour.
 func (h *handle) Accept(ctx context.Context, ch renew.Challenge) (time.Duration, error) {
 	doing := "accepting the challenge of " + ch.Domain
@@ -54,8 +55,8 @@ func looking(c *call) bool {
 	return c.err == nil && c.answer != nil && c.answer.status == http.StatusConflict
 }
 
-// looked says whether the CA is looking at the challenge, or has, and for how long it asks to be left
-// alone.
+// looked says whether the CA is looking at the challenge, or has, and for how long it asks to be
+// left alone.
 func (h *handle) looked(ctx context.Context, ch renew.Challenge) (bool, time.Duration, error) {
 	var status string
 	c, err := h.ask(ctx, "reading the challenge of "+ch.Domain, func(core *api.Core) error {

@@ -9,8 +9,9 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// Whatever is asked again is asked no sooner than the CA said, on whichever path: a fault with Retry-After meets the first three requests of a kind,
-// and no request of that kind comes sooner after the one before.
+// Whatever is asked again is asked no sooner than the CA said, on whichever path: a fault with
+// Retry-After meets the first three requests of a kind, and no request of that kind comes sooner
+// after the one before.
 func TestEveryRepeatKeepsTheCAsTime(t *testing.T) {
 	const wait = 7 * time.Second
 	paths := map[string]struct {

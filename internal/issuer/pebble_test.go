@@ -362,7 +362,8 @@ func TestPebble(t *testing.T) {
 	})
 }
 
-// accepted has the CA look at a challenge, again where it isn't known whether it heard: the worker waits before it does so, for Pebble a moment is enough.
+// accepted has the CA look at a challenge, again where it isn't known whether it heard: the worker
+// waits before it does so, for Pebble a moment is enough.
 func accepted(t *testing.T, ca renew.CA, ch renew.Challenge) (err error) {
 	t.Helper()
 	for range tries {

@@ -11,7 +11,8 @@ import (
 
 const servfail = "While processing CAA for a.test: DNS problem: SERVFAIL looking up CAA for a.test - the domain's nameservers may be malfunctioning"
 
-// Every type of RFC 8555, 6.7, and those of RFC 9773 and the drafts that CAs send: as the answer to a request, and as what an order became invalid for.
+// Every type of RFC 8555, 6.7, and those of RFC 9773 and the drafts that CAs send: as the answer to
+// a request, and as what an order became invalid for.
 func TestWhatEachTypeOfProblemMeans(t *testing.T) {
 	for _, tc := range []struct {
 		kind, detail string

@@ -15,7 +15,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// tell has the CA look at a challenge, once more where it isn't known whether it heard, as the worker does after a while.
+// tell has the CA look at a challenge, once more where it isn't known whether it heard, as the
+// worker does after a while.
 func (fx *fixture) tell(ch renew.Challenge) error {
 	_, err := fx.ca.Accept(fx.ctx, ch)
 	var f *renew.Failure

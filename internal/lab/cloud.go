@@ -27,7 +27,8 @@ import (
 	"github.com/certpace/certpace/internal/lab/nameserver"
 )
 
-// home is the name of the lab's own deployment; what its secrets' names begin with follows it, as in Terraform.
+// home is the name of the lab's own deployment; what its secrets' names begin with follows it, as
+// in Terraform.
 const home = "certpace"
 
 // Options describe a lab. Binaries is required; the zero value of everything else has a default.

@@ -11,8 +11,8 @@ import (
 	"github.com/certpace/certpace/internal/store/entry"
 )
 
-// Ends lists what begins the last part of its life at or before by, in that order, at most `most` of it; where it is less than `few`, what comes
-// behind it too, up to that many.
+// Ends lists what begins the last part of its life at or before by, in that order, at most `most`
+// of it; where it is less than `few`, what comes behind it too, up to that many.
 func (s *Store) Ends(ctx context.Context, shard string, by time.Time, few, most int) (found []plan.End, err error) {
 	err = s.do(ctx, "Ends", func() error {
 		list := s.ends[s.home(shard)]
@@ -42,7 +42,8 @@ func (s *Store) Relist(ctx context.Context, shard string, cs []inventory.Certifi
 	}, shard, cs)
 }
 
-// Certificates loads many entries. Those that aren't there are left out, and so are those that can't be understood, of which one is in the error.
+// Certificates loads many entries. Those that aren't there are left out, and so are those that
+// can't be understood, of which one is in the error.
 func (s *Store) Certificates(ctx context.Context, names []string) (found []inventory.Certificate, err error) {
 	err = s.do(ctx, "Certificates", func() (unread error) {
 		for _, n := range names {

@@ -49,7 +49,8 @@ func (s *Store) SetLimits(ctx context.Context, ca string, set LimitSet) error {
 	}, ca, set)
 }
 
-// Hear notes the figures that the CA of a directory named of a limit; news says whether they weren't known.
+// Hear notes the figures that the CA of a directory named of a limit; news says whether they
+// weren't known.
 func (s *Store) Hear(ctx context.Context, directory string, n budget.Name, said budget.Limit) (news bool, err error) {
 	err = s.do(ctx, "Hear", func() error {
 		ca, err := entry.CAOf(directory)

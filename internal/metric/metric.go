@@ -13,7 +13,8 @@ import (
 // Namespace holds every metric.
 const Namespace = "certpace"
 
-// Name is what is counted, or measured. All but the last two are counts; every one has the dimensions Deployment and Shard, and those that say so a third one.
+// Name is what is counted, or measured. All but the last two are counts; every one has the
+// dimensions Deployment and Shard, and those that say so a third one.
 type Name string
 
 // The metrics.
@@ -62,19 +63,21 @@ type Emitter struct {
 	w  io.Writer
 }
 
-// New makes an emitter for a shard of a deployment that takes the time from now. Deployments of one account and region share the namespace.
+// New makes an emitter for a shard of a deployment that takes the time from now. Deployments of one
+// account and region share the namespace.
 func New(w io.Writer, now func() time.Time, deployment, shard string) *Emitter {
 	return &Emitter{now: now, deployment: deployment, shard: shard, w: w}
 }
 
-// Count adds value to a metric: once under deployment and shard alone, so that an alarm can watch the whole, and once under them and dims. A
-// metric that can't be written is lost; counting never fails what is being counted.
+// Count adds value to a metric: once under deployment and shard alone, so that an alarm can watch
+// the whole, and once under them and dims. A metric that can't be written is lost; counting never
+// fails what is being counted.
 func (e *Emitter) Count(name Name, value int, dims ...Dimension) {
 	e.write(name, e.line(name, value, "Count", dims))
 }
 
-// Gauge writes what is measured as it is now, under deployment and shard: hours in CloudWatch's unit None, as it knows none
-// of hours, and shares in Percent.
+// Gauge writes what is measured as it is now, under deployment and shard: hours in CloudWatch's
+// unit None, as it knows none of hours, and shares in Percent.
 func (e *Emitter) Gauge(name Name, value float64) {
 	unit := "None"
 	if name == LifeLeftPercent {

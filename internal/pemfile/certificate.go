@@ -8,14 +8,15 @@ import (
 	"fmt"
 )
 
-// The bounds of what is worked on. An RSA signature costs the square of its key's length, and a private
-// key is checked when it is read: one of 2^20 bits takes longer than a worker lives.
+// The bounds of what is worked on. An RSA signature costs the square of its key's length, and a
+// private key is checked when it is read: one of 2^20 bits takes longer than a worker lives.
 const (
 	MaxRSABits   = 8192
 	mostKeyBytes = 8192 // of DER: 4,700 are an RSA key of 8,192 bits
 )
 
-// Certificates reads a text that is to hold certificates, all of them and nothing else but parameters.
+// Certificates reads a text that is to hold certificates, all of them and nothing else but
+// parameters.
 func Certificates(data []byte) ([]*x509.Certificate, error) {
 	blocks, err := Read(data)
 	if err != nil {

@@ -64,7 +64,8 @@ var (
 	oidPasswords = []asn1.ObjectIdentifier{{1, 2, 840, 113549, 1, 5}, {1, 2, 840, 113549, 1, 12, 1}} // PKCS#5 and PKCS#12: how keys are encrypted
 )
 
-// fromDER says what DER holds by its outermost fields; whether the rest is sound is seen where it is used.
+// fromDER says what DER holds by its outermost fields; whether the rest is sound is seen where it
+// is used.
 func fromDER(der []byte) (Block, bool) {
 	var whole asn1.RawValue
 	if _, err := asn1.Unmarshal(der, &whole); err != nil || whole.Tag != asn1.TagSequence || !whole.IsCompound {
@@ -74,8 +75,8 @@ func fromDER(der []byte) (Block, bool) {
 	return Block{f.kind, whole.FullBytes, f}, known
 }
 
-// outer tells a structure by its first fields: those of RFC 5280, 4.1; RFC 2986, 4.2; RFC 5958, 2 and 3;
-// RFC 8017, A.1; RFC 5915, 3; RFC 5652, 3; and RFC 7292, 4.
+// outer tells a structure by its first fields: those of RFC 5280, 4.1; RFC 2986, 4.2; RFC 5958, 2
+// and 3; RFC 8017, A.1; RFC 5915, 3; RFC 5652, 3; and RFC 7292, 4.
 func outer(body []byte) (form, bool) {
 	var first, second asn1.RawValue
 	rest, err := asn1.Unmarshal(body, &first)
@@ -113,8 +114,8 @@ func versioned(number []byte, second asn1.RawValue) (form, bool) {
 
 func holds(content []byte) bool { return is(content, oidData) || is(content, oidSigned) }
 
-// signed tells what somebody signed: a certificate begins with its version, in brackets, or its serial
-// number and an algorithm; a request with its version and a name.
+// signed tells what somebody signed: a certificate begins with its version, in brackets, or its
+// serial number and an algorithm; a request with its version and a name.
 func signed(body []byte) (form, bool) {
 	var first, second, third asn1.RawValue
 	rest, err := asn1.Unmarshal(body, &first)

@@ -1,12 +1,12 @@
 // Package pemfile reads PEM (RFC 7468) as people have it, and names what isn't PEM.
 //
-// Editors, consoles, shells and JSON change PEM on its way: they put a byte order mark before it, write
-// it in UTF-16, end its lines with CR, indent them, join them, or escape the line breaks. All of that is
-// read. encoding/pem passes over a block that it can't read, and takes the next one; here such a block
-// is an error, since a chain without one of its certificates is another chain.
+// Editors, consoles, shells and JSON change PEM on its way: they put a byte order mark before it,
+// write it in UTF-16, end its lines with CR, indent them, join them, or escape the line breaks. All
+// of that is read. encoding/pem passes over a block that it can't read, and takes the next one;
+// here such a block is an error, since a chain without one of its certificates is another chain.
 //
-// Every error is a clause that begins with "it", such as "it is PKCS#12 …", for the caller to say what
-// "it" is. No error quotes what was read: that may be a private key.
+// Every error is a clause that begins with "it", such as "it is PKCS#12 …", for the caller to say
+// what "it" is. No error quotes what was read: that may be a private key.
 package pemfile
 
 import (
@@ -55,8 +55,9 @@ var ErrUnknown = errors.New("it is no PEM (-----BEGIN …-----)")
 
 var errArmour = errors.New("it is PEM with damaged -----BEGIN or -----END lines, which have five hyphens on either side and one blank; copy it anew, as plain text")
 
-// Read reads all blocks of a text, in their order; there is at least one. It also reads certificates,
-// requests and keys in DER, and either form in base64. Errors: ErrUnknown, and others that name the form.
+// Read reads all blocks of a text, in their order; there is at least one. It also reads
+// certificates, requests and keys in DER, and either form in base64. Errors: ErrUnknown, and others
+// that name the form.
 func Read(data []byte) ([]Block, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("it has %d bytes, more than the %d that are read; give the certificates and the key alone", len(data), MaxBytes)

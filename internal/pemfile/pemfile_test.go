@@ -352,7 +352,8 @@ func TestAKeyIsNeverShownWhereverItBreaks(t *testing.T) {
 	})
 }
 
-// FuzzRead holds that nothing panics, that what is read comes out of PEM the same again, and that no error shows what was read.
+// FuzzRead holds that nothing panics, that what is read comes out of PEM the same again, and that
+// no error shows what was read.
 func FuzzRead(f *testing.F) {
 	for _, name := range []string{"leaf.pem", "trusted.pem", "sec1-with-parameters.pem", "encrypted-sec1.pem", "store.p12", "pkcs7.der", "encrypted.der", "leaf.der"} {
 		f.Add([]byte(file(f, name)))

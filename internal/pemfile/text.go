@@ -34,8 +34,8 @@ func wide(data []byte, order binary.ByteOrder) string {
 	return string(utf16.Decode(units))
 }
 
-// escapedBreak is a line break as JSON and shells write it, escaped once or more often, or one that a
-// shell passes over.
+// escapedBreak is a line break as JSON and shells write it, escaped once or more often, or one that
+// a shell passes over.
 var escapedBreak = regexp.MustCompile(`\\+(?:[rnt]|\r?\n)`)
 
 // escapes are characters of base64 and of armour that some encoders of JSON escape.
@@ -49,8 +49,8 @@ func unescaped(text string) string {
 	return escapes.Replace(escapedBreak.ReplaceAllString(text, "\n"))
 }
 
-// visible drops a character that has no place in base64 and that nobody sees: blanks, the byte order
-// mark of a file that was put behind another one, and the marks of web pages.
+// visible drops a character that has no place in base64 and that nobody sees: blanks, the byte
+// order mark of a file that was put behind another one, and the marks of web pages.
 func visible(r rune) rune {
 	if unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || r == 0 {
 		return -1

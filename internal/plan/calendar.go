@@ -24,8 +24,9 @@ type calendar struct {
 	rate  int64         // of the fleet: of all that is booked after the first hour, and of what is about to be
 }
 
-// near is how many hours are kept as a list, two years and a quarter: more than any public certificate lives. What is booked later,
-// as by a CA of one's own or by mistake, costs what it is and not the time until then. No place is looked for further from the hash's.
+// near is how many hours are kept as a list, two years and a quarter: more than any public
+// certificate lives. What is booked later, as by a CA of one's own or by mistake, costs what it is
+// and not the time until then. No place is looked for further from the hash's.
 const near = 20_000
 
 func newCalendar(hours map[Hour]Load, now time.Time, pace time.Duration) calendar {
@@ -168,8 +169,9 @@ func (c *calendar) wanted(u *inventory.InUse, t turn) Hour {
 	return h
 }
 
-// within is the moment in an hour: the hash's place in its own hour, drawn together into the part in which it may begin, and into the CA's window
-// where that opens before the end of that part. It is never later than the latest that there is: the hour of that may end after a short life does.
+// within is the moment in an hour: the hash's place in its own hour, drawn together into the part
+// in which it may begin, and into the CA's window where that opens before the end of that part. It
+// is never later than the latest that there is: the hour of that may end after a short life does.
 func (c *calendar) within(h Hour, u *inventory.InUse, t turn) time.Time {
 	from, to := h.Time(), h.Time().Add(c.part())
 	if w := u.Window; u.Usable(w) && w.Start.After(from) && w.Start.Before(to) {

@@ -9,7 +9,8 @@ import (
 
 var year9999 = time.Date(9999, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// What the calendar holds, and looks through, is bounded by what is booked and by how long certificates live, not by the years until then.
+// What the calendar holds, and looks through, is bounded by what is booked and by how long
+// certificates live, not by the years until then.
 func TestABookingOfTheYear9999CostsNoTime(t *testing.T) {
 	hours := map[Hour]Load{HourOf(noon) + 100: {Count: 3, Rate: 3}, HourOf(year9999): {Count: 2, Rate: 2}}
 	for name, act := range map[string]func(c *calendar){
@@ -62,7 +63,8 @@ func TestAFarHourIsCountedAsANearOne(t *testing.T) {
 	}
 }
 
-// BenchmarkAWindowThatMovesBack is a tick in which a thousand bookings of the year 9999 are given up.
+// BenchmarkAWindowThatMovesBack is a tick in which a thousand bookings of the year 9999 are given
+// up.
 func BenchmarkAWindowThatMovesBack(b *testing.B) {
 	hours := map[Hour]Load{HourOf(year9999): {Count: 1000, Rate: 1000}}
 	u := inventory.InUse{Serial: "01", NotBefore: noon, NotAfter: noon.Add(90 * 24 * time.Hour), IssuedAt: noon, RenewAt: noon.Add(60 * 24 * time.Hour)}

@@ -185,7 +185,8 @@ func TestAForecastNamesTheBucketAndTheOverrideThatWouldDo(t *testing.T) {
 			late++
 		}
 	}
-	// two at once, five more until the end: five of twelve are late, and what has its turn at the very end isn't replaced by then
+	// two at once, five more until the end: five of twelve are late, and what has its turn at the
+	// very end isn't replaced by then
 	if f.Key != domainKey("crowded.example") || f.Late != 5 || late != 6 || !f.First.Equal(now.Add(5*day)) {
 		t.Errorf("%+v, %d endangered", f, late)
 	}

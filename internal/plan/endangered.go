@@ -11,7 +11,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// looked runs through all that was looked at: what competes, what doesn't, and what is only near its end.
+// looked runs through all that was looked at: what competes, what doesn't, and what is only near
+// its end.
 func (p *Plan) looked() iter.Seq[*Outcome] {
 	return func(yield func(*Outcome) bool) {
 		for _, all := range [][]Outcome{p.Outcomes, p.Near} {
@@ -24,8 +25,9 @@ func (p *Plan) looked() iter.Seq[*Outcome] {
 	}
 }
 
-// Waiting are the certificates that wait for something and are in no outcome of a plan: their turns come later, or nobody knows
-// when. It lists what is due whenever that is, the earliest first, so it is for people.
+// Waiting are the certificates that wait for something and are in no outcome of a plan: their turns
+// come later, or nobody knows when. It lists what is due whenever that is, the earliest first, so
+// it is for people.
 func (p *Planner) Waiting(ctx context.Context, made Plan) ([]inventory.Certificate, error) {
 	due, err := p.Table.DueCertificates(ctx, p.Shard, made.Now.AddDate(100, 0, 0), MostDue)
 	if err = p.passOver("listing what waits", err); err != nil {
@@ -41,7 +43,8 @@ func (p *Planner) Waiting(ctx context.Context, made Plan) ([]inventory.Certifica
 	}), nil
 }
 
-// next is when something is done for the certificate: its job starts, or its turn comes, or it is looked at again.
+// next is when something is done for the certificate: its job starts, or its turn comes, or it is
+// looked at again.
 func (o *Outcome) next() time.Time {
 	switch {
 	case o.Sends():
@@ -54,8 +57,9 @@ func (o *Outcome) next() time.Time {
 	return o.Until
 }
 
-// endangered says whether what is in use may end before its successor is there, by what will be recorded of it
-// (inventory.Certificate.Endangered), or because the worker is through with its job too late.
+// endangered says whether what is in use may end before its successor is there, by what will be
+// recorded of it (inventory.Certificate.Endangered), or because the worker is through with its job
+// too late.
 func (p *Plan) endangered(o *Outcome) bool {
 	c := o.Certificate
 	if c.InUse == nil || !c.Wanted.Enabled {
@@ -78,7 +82,8 @@ func (p *Plan) untaken() (names []string) {
 	return names
 }
 
-// override says in words which limit would have room in time for what is in danger because of one; empty where that isn't it.
+// override says in words which limit would have room in time for what is in danger because of one;
+// empty where that isn't it.
 func (p *Plan) override(o *Outcome) string {
 	if !o.Endangered {
 		return ""

@@ -17,8 +17,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// A certificate ends in two days; its domain's bucket has a token in five. It is looked at again in a day, because tokens are
-// kept back that may not be needed after all. That is no turn.
+// A certificate ends in two days; its domain's bucket has a token in five. It is looked at again in
+// a day, because tokens are kept back that may not be needed after all. That is no turn.
 func TestWhenItIsLookedAtAgainIsNoTurn(t *testing.T) {
 	c := adopted("late", 2*day)
 	c.InUse.RenewAt, c.Booked = now.Add(-day), &inventory.Booking{Serial: c.InUse.Serial}
@@ -106,7 +106,8 @@ func near(name string, s inventory.Status) inventory.Certificate {
 	return c
 }
 
-// A certificate that is not due is looked at all the same once the last part of its life has begun: each tick, told once a day.
+// A certificate that is not due is looked at all the same once the last part of its life has begun:
+// each tick, told once a day.
 func TestNoReasonExemptsWhatEnds(t *testing.T) {
 	for _, r := range []reason.Reason{
 		reason.AccountPaused, reason.Invalid, reason.CACooling, reason.Backoff, reason.ValidationFailed, reason.Configuration, reason.StorageFailed, reason.Disabled,
@@ -148,7 +149,8 @@ func TestWhatWaitsForItsTurnIsNotTold(t *testing.T) {
 	}
 }
 
-// An error of whoever wrote Due can't hide an end: what needs an order and isn't due is planned, once its end is near.
+// An error of whoever wrote Due can't hide an end: what needs an order and isn't due is planned,
+// once its end is near.
 func TestWhatWasOverlookedIsPlannedNearItsEnd(t *testing.T) {
 	clock := now
 	c := near("www", inventory.Status{Reason: reason.NotDue, Message: "not due before the year 9999"})
@@ -214,7 +216,8 @@ func TestTheEventNamesWhatStandsInTheWay(t *testing.T) {
 	}
 }
 
-// After the tick that found it, the plan is asked again: what waits and isn't due is in it, with its turn.
+// After the tick that found it, the plan is asked again: what waits and isn't due is in it, with
+// its turn.
 func TestWhatWaitsIsShownWhenNothingIsDue(t *testing.T) {
 	clock := now
 	c := adopted("late", 2*day)
@@ -267,7 +270,8 @@ func TestWhatEndsIsToldThoughTheQueueFails(t *testing.T) {
 	}
 }
 
-// What the bus doesn't take was told to nobody, so the next tick tells of it, and of nothing that was taken.
+// What the bus doesn't take was told to nobody, so the next tick tells of it, and of nothing that
+// was taken.
 func TestWhatTheBusDoesNotTakeIsToldInTheNextTick(t *testing.T) {
 	for name, row := range map[string]struct {
 		refuse      error

@@ -8,8 +8,9 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// The list of ends tells, by one read whatever the table's size, what of all that is in use comes to the last part of its life
-// first. The table keeps it beside the certificates, with every write that can change an end; nobody's judgement is in it.
+// The list of ends tells, by one read whatever the table's size, what of all that is in use comes
+// to the last part of its life first. The table keeps it beside the certificates, with every write
+// that can change an end; nobody's judgement is in it.
 
 // End is when what a certificate has in use ends, as the list of ends has it.
 type End struct {
@@ -21,7 +22,8 @@ type End struct {
 	Rev         int64     `json:"rev"` // of the certificate's entry that it was taken from: an older one never replaces it
 }
 
-// EndOf is c's place in the list; false where nothing is in use. Where consumers still have the certificate of before, its end is what counts.
+// EndOf is c's place in the list; false where nothing is in use. Where consumers still have the
+// certificate of before, its end is what counts.
 func EndOf(c *inventory.Certificate) (End, bool) {
 	u := c.InUse
 	if u == nil {
@@ -33,8 +35,9 @@ func EndOf(c *inventory.Certificate) (End, bool) {
 	}, true
 }
 
-// Least is how near the nearest end is of all that is enabled and in use. What has begun the last part of its life is never
-// left out, so both are exact wherever a certificate is near its end. Else they are those of the fewEnds that come to it first.
+// Least is how near the nearest end is of all that is enabled and in use. What has begun the last
+// part of its life is never left out, so both are exact wherever a certificate is near its end.
+// Else they are those of the fewEnds that come to it first.
 type Least struct {
 	HoursToExpiry   float64 `json:"hours_to_expiry"`   // below 0 once something has ended
 	LifeLeftPercent float64 `json:"life_left_percent"` // of its own life; below 0 likewise
@@ -58,18 +61,20 @@ func leastOf(ends []End, now time.Time) Least {
 	return least
 }
 
-// How much of the list a tick reads: all that has begun the last part of its life, at most MostDue, and at least fewEnds.
+// How much of the list a tick reads: all that has begun the last part of its life, at most MostDue,
+// and at least fewEnds.
 const fewEnds = 100
 
-// A tick reads relistPages pieces of the table, of relistSize items or a megabyte, until the list of ends is complete: once, after
-// the upgrade from a version that kept none, or after one was in use again. 500,000 certificates take some hours so.
+// A tick reads relistPages pieces of the table, of relistSize items or a megabyte, until the list
+// of ends is complete: once, after the upgrade from a version that kept none, or after one was in
+// use again. 500,000 certificates take some hours so.
 const (
 	relistPages = 40
 	relistSize  = 1000
 )
 
-// ends reads the list. Its failure is no failure of the tick, which renews what is due all the same; but then the least isn't
-// known, and its metrics are missing, which is an alarm.
+// ends reads the list. Its failure is no failure of the tick, which renews what is due all the
+// same; but then the least isn't known, and its metrics are missing, which is an alarm.
 func (r *refresh) ends(ctx context.Context, now time.Time) (near []string) {
 	all, err := r.Table.Ends(ctx, r.Shard, now, fewEnds, MostDue)
 	if err != nil {
@@ -92,7 +97,8 @@ func (r *refresh) ends(ctx context.Context, now time.Time) (near []string) {
 	return near
 }
 
-// relist goes on with completing the list of ends, and says whether it was complete before this tick.
+// relist goes on with completing the list of ends, and says whether it was complete before this
+// tick.
 func (r *refresh) relist(ctx context.Context) bool {
 	if !r.notes.Listed.IsZero() {
 		return true
@@ -118,8 +124,8 @@ func (r *refresh) relist(ctx context.Context) bool {
 	return false
 }
 
-// near loads what has begun the last part of its life and isn't due. What should be due, by what it needs, is returned apart: it
-// is planned as if it were.
+// near loads what has begun the last part of its life and isn't due. What should be due, by what it
+// needs, is returned apart: it is planned as if it were.
 func (p *Planner) near(ctx context.Context, in *Input, names []string, known map[string]bool) (overlooked []inventory.Certificate) {
 	var ask []string
 	for _, n := range names {
@@ -142,7 +148,8 @@ func (p *Planner) near(ctx context.Context, in *Input, names []string, known map
 	return overlooked
 }
 
-// overlooked says whether c needs something within the tick, though it isn't due. Who waits for another of the same names doesn't.
+// overlooked says whether c needs something within the tick, though it isn't due. Who waits for
+// another of the same names doesn't.
 func (in *Input) overlooked(c *inventory.Certificate) bool {
 	switch {
 	case astray(*c):

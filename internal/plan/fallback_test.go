@@ -111,7 +111,8 @@ func TestWhatTheFirstCACannotIssueInTimeGoesToTheSecond(t *testing.T) {
 			}
 			o, c := outcome(t, plan.Decide(in), "www")
 			s := c.Status
-			// What has its turn in the last part of its life, or later, is looked at when that begins.
+			// What has its turn in the last part of its life, or later, is looked at when that
+			// begins.
 			if o.Sends() != tc.sends || s.Reason != tc.want || (s.Fallback != "") != tc.second || !tc.sends && !s.Due.Equal(now.Add(tc.until)) {
 				t.Errorf("sends %t at %s, %+v", o.Sends(), o.Start, s)
 			}

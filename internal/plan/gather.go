@@ -58,7 +58,8 @@ func (p *Planner) gather(ctx context.Context, r *refresh) (Input, error) {
 	return in, nil
 }
 
-// passOver logs an error that says that entries can't be understood: what else there is goes on. Every other one is returned.
+// passOver logs an error that says that entries can't be understood: what else there is goes on.
+// Every other one is returned.
 func (p *Planner) passOver(doing string, err error) error {
 	if errors.Is(err, ErrUnreadable) {
 		p.Log.Error(doing+"; going on without", "cause", err.Error())
@@ -93,8 +94,9 @@ func (p *Planner) pace(ctx context.Context) (Pace, error) {
 // to somebody else.
 func (in *Input) ahead() time.Duration { return in.Tick/10 + in.Pace.PerIssuance }
 
-// certificates are those that are due, those whose window has moved, and those of the slice that have fallen out of the list of what is due; and
-// apart from them those that are near their end and not due.
+// certificates are those that are due, those whose window has moved, and those of the slice that
+// have fallen out of the list of what is due; and apart from them those that are near their end and
+// not due.
 func (p *Planner) certificates(ctx context.Context, r *refresh, in *Input) error {
 	by := in.Now.Add(in.Tick)
 	due, err := p.Table.DueCertificates(ctx, p.Shard, by.Add(in.ahead()), MostDue)

@@ -10,7 +10,8 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// A load balancer goes on with what ACM has. It ends on its day, however good the secret is by then.
+// A load balancer goes on with what ACM has. It ends on its day, however good the secret is by
+// then.
 func TestAnImportThatKeepsFailingIsToldBeforeWhatACMHasEnds(t *testing.T) {
 	clock := now
 	c := fresh("www")

@@ -44,7 +44,8 @@ func (d *decider) look(c *inventory.Certificate) Outcome {
 	return Outcome{Certificate: c, Why: purpose(need)}
 }
 
-// lookAtFaults is how often what can't be ordered as it is is looked at again. Who applies another fleet file makes it due at once.
+// lookAtFaults is how often what can't be ordered as it is is looked at again. Who applies another
+// fleet file makes it due at once.
 const lookAtFaults = time.Hour
 
 // nonsense says why what is wanted can't be ordered by anybody.

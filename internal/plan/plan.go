@@ -37,7 +37,8 @@ type Input struct {
 	Parked       map[Hour]int // of what is in use, how many wait for the worker, by their ends; see Plan
 	Awaited      Awaited      // what renewals will take from registered domains' buckets; see Plan
 
-	// Near are in the last part of their lives and not due: they compete for nothing, and are only judged, whatever is recorded of them.
+	// Near are in the last part of their lives and not due: they compete for nothing, and are only
+	// judged, whatever is recorded of them.
 	Near []inventory.Certificate
 
 	SwitchedOff int // certificates that are in use, disabled, and in the last part of their lives

@@ -251,7 +251,8 @@ func TestTheMostUrgentGetsTheOnlySlot(t *testing.T) {
 	}
 }
 
-// What goes on with an open issuance and waits for the worker isn't taken to be held by an invocation when it is looked at again.
+// What goes on with an open issuance and waits for the worker isn't taken to be held by an
+// invocation when it is looked at again.
 func TestAnOpenIssuanceThatWaitsForTheWorkerIsNotUnderway(t *testing.T) {
 	first, open := fresh("a"), fresh("b")
 	first.Status.Issuance, open.Status.Issuance = "ka", "kb"

@@ -12,7 +12,8 @@ import (
 	"github.com/certpace/certpace/internal/job"
 )
 
-// ErrUnreadable is in the error of entries of the table that can't be understood. Match with errors.Is: whatever is asked for beside them goes on.
+// ErrUnreadable is in the error of entries of the table that can't be understood. Match with
+// errors.Is: whatever is asked for beside them goes on.
 var ErrUnreadable = errors.New("it can't be understood")
 
 // Fleet is the inventory as the planner needs it.
@@ -22,9 +23,9 @@ type Fleet interface {
 	DueCertificates(ctx context.Context, shard string, by time.Time, limit int) ([]inventory.Certificate, error)
 	// Certificate loads one entry, strongly consistent.
 	Certificate(ctx context.Context, name string) (inventory.Certificate, error)
-	// SaveCertificates writes entries, each on condition that its Rev is still what was read. It returns the names of those
-	// that somebody else had changed, which were left alone; an error means that the rest is not known to be written, but for an
-	// *Unwritten.
+	// SaveCertificates writes entries, each on condition that its Rev is still what was read. It
+	// returns the names of those that somebody else had changed, which were left alone; an error
+	// means that the rest is not known to be written, but for an *Unwritten.
 	SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error)
 }
 
@@ -130,16 +131,18 @@ type Slices interface {
 	Slice(ctx context.Context, shard, cursor string, limit int) (cs []inventory.Certificate, next string, err error)
 }
 
-// Ends is the list of ends, of all that is in use. SaveCertificate, Claim, Close and Book keep it; SaveCertificates leaves it
-// as it is, so whoever calls that changes neither what is in use nor whether it is enabled.
+// Ends is the list of ends, of all that is in use. SaveCertificate, Claim, Close and Book keep it;
+// SaveCertificates leaves it as it is, so whoever calls that changes neither what is in use nor
+// whether it is enabled.
 type Ends interface {
-	// Ends lists what begins the last part of its life at or before by, in that order, at most `most` of it; where it is less than
-	// `few`, what comes behind it too, up to that many. It costs what it returns, and may lag a moment behind writes.
+	// Ends lists what begins the last part of its life at or before by, in that order, at most
+	// `most` of it; where it is less than `few`, what comes behind it too, up to that many. It
+	// costs what it returns, and may lag a moment behind writes.
 	Ends(ctx context.Context, shard string, by time.Time, few, most int) ([]End, error)
 	// Relist puts certificates into the list as they are, but for what it knows from a later entry.
 	Relist(ctx context.Context, shard string, cs []inventory.Certificate) error
-	// Certificates loads many entries, strongly consistent. Those that aren't there are left out, and so are those that can't be
-	// understood, of which one is in the error.
+	// Certificates loads many entries, strongly consistent. Those that aren't there are left out,
+	// and so are those that can't be understood, of which one is in the error.
 	Certificates(ctx context.Context, names []string) ([]inventory.Certificate, error)
 }
 
@@ -184,7 +187,8 @@ type Backlog interface {
 
 // Bus carries events out.
 type Bus interface {
-	// Publish puts events on the bus. Its error is, or wraps, an *Untold where some may be there; else none is taken to be.
+	// Publish puts events on the bus. Its error is, or wraps, an *Untold where some may be there;
+	// else none is taken to be.
 	Publish(ctx context.Context, events ...event.Event) error
 }
 

@@ -66,7 +66,8 @@ func (p Plan) record(o *Outcome) (c inventory.Certificate, j job.Job) {
 	return c, j
 }
 
-// turn is what is recorded of a waiting certificate's turn: nothing where that is when it is looked at again.
+// turn is what is recorded of a waiting certificate's turn: nothing where that is when it is looked
+// at again.
 func (o *Outcome) turn(s *inventory.Status) time.Time {
 	at := o.Turn
 	if o.Reason == "" {
@@ -84,8 +85,9 @@ func (o *Outcome) turn(s *inventory.Status) time.Time {
 	return time.Time{}
 }
 
-// lookedBy is when c is looked at again: as planned, but what is in use and enabled is looked at when its last part begins, and more and
-// more often in that. Whatever moved its moment beyond, nobody sleeps through its end.
+// lookedBy is when c is looked at again: as planned, but what is in use and enabled is looked at
+// when its last part begins, and more and more often in that. Whatever moved its moment beyond,
+// nobody sleeps through its end.
 func (p Plan) lookedBy(c *inventory.Certificate) time.Time {
 	due := c.Status.Due
 	if c.InUse == nil || !c.Wanted.Enabled {

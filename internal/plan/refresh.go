@@ -26,8 +26,9 @@ type refresh struct {
 	switchedOff int    // how much that is disabled is near its end
 }
 
-// refresh asks what is due to be asked and, where a window of that moved into the past, everything of an issuer. Retry-After is the least
-// that passes between two questions, so there is no other sample than what is due: it is spread over the ticks by itself.
+// refresh asks what is due to be asked and, where a window of that moved into the past, everything
+// of an issuer. Retry-After is the least that passes between two questions, so there is no other
+// sample than what is due: it is spread over the ticks by itself.
 func (p *Planner) refresh(ctx context.Context, now time.Time, tick time.Duration) (*refresh, error) {
 	notes, err := p.Table.Notes(ctx, p.Shard)
 	if err != nil {
@@ -64,8 +65,9 @@ func (r *refresh) due(ctx context.Context) error {
 	return nil
 }
 
-// raised asks about everything of the issuers of which a window moved into the past, until all of theirs was answered since: each once,
-// before its time. What the CA said of that time is out of date, as it has shown.
+// raised asks about everything of the issuers of which a window moved into the past, until all of
+// theirs was answered since: each once, before its time. What the CA said of that time is out of
+// date, as it has shown.
 func (r *refresh) raised(ctx context.Context) error {
 	if len(r.notes.Raised) == 0 {
 		return nil
@@ -138,8 +140,8 @@ func (r *refresh) askCA(ws []Watch, mu *sync.Mutex) {
 	all.Wait()
 }
 
-// stillInUse says whether the certificate may be asked about: not once it was replaced (RFC 9773, 4.3), nor where it is disabled. The list
-// may not know yet; then it is put right.
+// stillInUse says whether the certificate may be asked about: not once it was replaced (RFC 9773,
+// 4.3), nor where it is disabled. The list may not know yet; then it is put right.
 func (r *refresh) stillInUse(w Watch, mu *sync.Mutex) bool {
 	c, err := r.Table.Certificate(r.ctx, w.Certificate)
 	if err != nil {

@@ -137,7 +137,8 @@ func TestNobodyIsAskedAfterTheEndOrOnceReplaced(t *testing.T) {
 	})
 }
 
-// Retry-After is the least and the most that passes between two questions (RFC 9773, 4.3.2), to the tick.
+// Retry-After is the least and the most that passes between two questions (RFC 9773, 4.3.2), to the
+// tick.
 func TestNobodyIsAskedBeforeTheTimeThatTheCANamed(t *testing.T) {
 	clock := now
 	var cs []inventory.Certificate
@@ -162,7 +163,8 @@ func TestNobodyIsAskedBeforeTheTimeThatTheCANamed(t *testing.T) {
 	}
 }
 
-// From the moment of its replacement nobody is asked about a certificate (RFC 9773, 4.3), though its watch is still listed.
+// From the moment of its replacement nobody is asked about a certificate (RFC 9773, 4.3), though
+// its watch is still listed.
 func TestNobodyIsAskedAboutWhatIsNoLongerInUse(t *testing.T) {
 	for name, change := range map[string]func(c *inventory.Certificate){
 		"it was replaced": func(c *inventory.Certificate) {
@@ -201,7 +203,8 @@ func TestNobodyIsAskedAboutWhatIsNoLongerInUse(t *testing.T) {
 	}
 }
 
-// What is due to be asked is spread over the ticks, so that of a fleet of 720 about 30 are asked about in each, without anybody asking out of turn.
+// What is due to be asked is spread over the ticks, so that of a fleet of 720 about 30 are asked
+// about in each, without anybody asking out of turn.
 func TestEachTickAsksAboutAPartOfTheFleet(t *testing.T) {
 	clock := now
 	var cs []inventory.Certificate
@@ -224,7 +227,8 @@ func TestEachTickAsksAboutAPartOfTheFleet(t *testing.T) {
 	}
 }
 
-// A revocation that hits a tenth of a fleet of 720 is seen in the tick after it, at whatever moment that is.
+// A revocation that hits a tenth of a fleet of 720 is seen in the tick after it, at whatever moment
+// that is.
 func TestARevocationOfATenthIsSeenWithinATick(t *testing.T) {
 	clock := now
 	var cs []inventory.Certificate

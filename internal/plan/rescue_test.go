@@ -11,8 +11,9 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// kept is a plan's input with one registered domain of five tokens, one of them kept for people, and one more each ten days; its bucket is full again in so
-// long, so people have one while that is at most 40 days, and the planner while it is at most 30.
+// kept is a plan's input with one registered domain of five tokens, one of them kept for people,
+// and one more each ten days; its bucket is full again in so long, so people have one while that is
+// at most 40 days, and the planner while it is at most 30.
 func kept(full time.Duration, cs ...inventory.Certificate) plan.Input {
 	for i := range cs {
 		if cs[i].InUse != nil {
@@ -49,7 +50,8 @@ func TestWhatWouldEndOtherwiseTakesWhatIsKeptForPeople(t *testing.T) {
 	}
 }
 
-// Of two that would end, one token is kept: the first to end has it; and nobody else who waits has any.
+// Of two that would end, one token is kept: the first to end has it; and nobody else who waits has
+// any.
 func TestOneTokenThatIsKeptSavesOne(t *testing.T) {
 	p := plan.Decide(kept(35*day, adopted("second", 3*day), adopted("first", 2*day), adopted("later", 28*day), fresh("new")))
 	for name, sent := range map[string]bool{"first": true, "second": false, "later": false, "new": false} {

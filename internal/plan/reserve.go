@@ -27,7 +27,8 @@ func (d *decider) makes(c *inventory.Certificate, at time.Time) bool {
 	return !d.done(at).Add(d.Pace.unseen()).After(c.Deadline())
 }
 
-// rescue gives an order what is kept for people, where what is in use would end otherwise and doesn't so. Whoever waits for anything else never has it.
+// rescue gives an order what is kept for people, where what is in use would end otherwise and
+// doesn't so. Whoever waits for anything else never has it.
 func (d *decider) rescue(p offer, earliest time.Time) offer {
 	c := p.order
 	if p.none() || p.follows || c.Status.Asked != nil || d.isPatient(c) || d.makes(c, p.at) {

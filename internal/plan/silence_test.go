@@ -22,10 +22,11 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// Nothing ends in silence: over random fleets, budgets, faults and workers, each tick tells of exactly what ends without a turn
-// in time, counts it, and measures how near the nearest end is. What must be told is worked out a second time here, from what
-// really happened: what was sent, what the worker did with it, and what was broken. 30 of
-// them are drawn; STRESS=1000 draws a thousand.
+// Nothing ends in silence: over random fleets, budgets, faults and workers, each tick tells of
+// exactly what ends without a turn in time, counts it, and measures how near the nearest end is.
+// What must be told is worked out a second time here, from what really happened: what was sent,
+// what the worker did with it, and what was broken. 30 of them are drawn; STRESS=1000 draws a
+// thousand.
 func TestNothingEndsInSilence(t *testing.T) {
 	checks := flag.Lookup("rapid.checks")
 	defer func(before string) { _ = checks.Value.Set(before) }(checks.Value.String())
@@ -92,7 +93,8 @@ func drawSilence(tb testing.TB, t *rapid.T) *fleetInTime {
 	return f
 }
 
-// draw is a certificate of any life, somewhere between its renewal and its end, or after that, as somebody left it.
+// draw is a certificate of any life, somewhere between its renewal and its end, or after that, as
+// somebody left it.
 func (f *fleetInTime) draw(t *rapid.T, name string) inventory.Certificate {
 	life := rapid.SampledFrom([]time.Duration{day, 2 * day, 160 * time.Hour, 9 * day, 10 * day, 47 * day, 90 * day, 398 * day}).Draw(t, "life")
 	f.lives[name] = life
@@ -202,7 +204,8 @@ func (f *fleetInTime) tick(t *rapid.T, n int) {
 	f.measured(t, n, s.Least)
 }
 
-// check holds one certificate against the rule. Before the last part of its life it need not be looked at.
+// check holds one certificate against the rule. Before the last part of its life it need not be
+// looked at.
 func (f *fleetInTime) check(t *rapid.T, c *inventory.Certificate, rule, last, toldNow bool) {
 	say := fmt.Sprintf("%s at %s (%s of its %s are left; worker %q, failed %d, lost %d): %+v", c.Name, f.clock, c.InUse.NotAfter.Sub(f.clock), f.lives[c.Name], f.worker, f.failed[c.Name], f.lost[c.Name], c.Status)
 	switch told := f.told[c.Name]; {

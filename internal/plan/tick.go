@@ -51,8 +51,9 @@ type Summary struct {
 	Least       *Least `json:"least,omitempty"` // nil: it isn't known, since the list of ends isn't complete, or can't be read
 }
 
-// Tick asks, gathers, decides, warns, records and sends. A crash between any two of these loses nothing and doubles nothing: what was
-// recorded but not sent is due again, and a job sent twice has the same id and does the same once.
+// Tick asks, gathers, decides, warns, records and sends. A crash between any two of these loses
+// nothing and doubles nothing: what was recorded but not sent is due again, and a job sent twice
+// has the same id and does the same once.
 func (p *Planner) Tick(ctx context.Context, tick time.Duration) (Summary, error) {
 	r, err := p.refresh(ctx, p.Now(), tick)
 	if err != nil {
@@ -110,8 +111,8 @@ func (p *Planner) record(ctx context.Context, made Plan, r *refresh, s *Summary)
 	return slices.DeleteFunc(w.messages, func(m Message) bool { return w.lost[m.Job.Certificate] }), nil
 }
 
-// apart takes the entries out of an error that can't be written, where all others are: they are looked
-// at again in the next tick. Every other error is returned.
+// apart takes the entries out of an error that can't be written, where all others are: they are
+// looked at again in the next tick. Every other error is returned.
 func (p *Planner) apart(doing string, err error) (bad []string, other error) {
 	var own *Unwritten
 	switch {

@@ -20,7 +20,8 @@ func anyMoment(t *rapid.T, label string) time.Time {
 	return base.Add(time.Duration(rapid.Int64Range(-int64(100*day), int64(100*day)).Draw(t, label+", later"))).Truncate(time.Second)
 }
 
-// anyEntry is a certificate in use of whichever the times stand in its entry that somebody wrote who didn't bound them.
+// anyEntry is a certificate in use of whichever the times stand in its entry that somebody wrote
+// who didn't bound them.
 func anyEntry(t *rapid.T) inventory.Certificate {
 	life := time.Duration(rapid.Int64Range(1, 400*24).Draw(t, "life in hours")) * time.Hour
 	age := time.Duration(rapid.Int64Range(0, int64(life)-1).Draw(t, "age")).Truncate(time.Second)
@@ -52,8 +53,8 @@ func anyAnswer(t *rapid.T) (plan.Answer, error) {
 	return a, errors.New("no answer")
 }
 
-// Whatever entries, answers and texts say, what is in use and enabled is due before the last part of its life begins, or within half of that, and the
-// planner looks at it then.
+// Whatever entries, answers and texts say, what is in use and enabled is due before the last part
+// of its life begins, or within half of that, and the planner looks at it then.
 func TestNothingThatIsSaidPutsALookOffBeyondTheEnd(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		clock := now
@@ -86,7 +87,8 @@ func TestNothingThatIsSaidPutsALookOffBeyondTheEnd(t *testing.T) {
 	})
 }
 
-// A window that moves to the year 9999 and back leaves the certificate with the renewal that its life asks for.
+// A window that moves to the year 9999 and back leaves the certificate with the renewal that its
+// life asks for.
 func TestAWindowOfTheYear9999IsNoWindow(t *testing.T) {
 	clock := now
 	p, table, out := watched(t, &clock, tenDaysOld("www"))

@@ -19,13 +19,15 @@ type turn struct {
 // remembers its set of names for two days more.
 const remembered = budget.SetMemory - 48*time.Hour
 
-// scarce is how much of its life what is in use may live where its set of names has too few tokens for more renewals. What fails then has an eighth of
-// the life left.
+// scarce is how much of its life what is in use may live where its set of names has too few tokens
+// for more renewals. What fails then has an eighth of the life left.
 const scarce = 7.0 / 8
 
-// turn is the moment that was chosen for what c has in use. Where no window of the CA's exempts the renewal and registered domains are limited, a life
-// of more than half a year would outlast the CA's memory of the set: it is renewed before that. It may take a tenth of its life longer, or a day. A
-// life so short that the tokens of its set of names come back more slowly than it is renewed is used for longer.
+// turn is the moment that was chosen for what c has in use. Where no window of the CA's exempts the
+// renewal and registered domains are limited, a life of more than half a year would outlast the
+// CA's memory of the set: it is renewed before that. It may take a tenth of its life longer, or a
+// day. A life so short that the tokens of its set of names come back more slowly than it is renewed
+// is used for longer.
 func (d *decider) turn(c *inventory.Certificate) turn {
 	u := c.InUse
 	t := turn{at: c.RenewAt(), interval: u.RenewalInterval()}
@@ -40,7 +42,8 @@ func (d *decider) turn(c *inventory.Certificate) turn {
 	return turn{at: early, latest: u.NotBefore.Add(remembered + 24*time.Hour), interval: remembered}
 }
 
-// stretched is t as late as the tokens of a set of names want it that come back one each so long, and as the life allows.
+// stretched is t as late as the tokens of a set of names want it that come back one each so long,
+// and as the life allows.
 func stretched(u *inventory.InUse, t turn, each time.Duration) turn {
 	life := u.NotAfter.Sub(u.NotBefore)
 	interval := min(each, time.Duration(scarce*float64(life)))
@@ -48,7 +51,8 @@ func stretched(u *inventory.InUse, t turn, each time.Duration) turn {
 	return turn{at: at, earliest: at.Add(-life / 20), latest: u.LatestTurn(), interval: interval}
 }
 
-// setEmission is how long a token of c's set of names takes to come back at its CA; 0 where that isn't limited.
+// setEmission is how long a token of c's set of names takes to come back at its CA; 0 where that
+// isn't limited.
 func (in *Input) setEmission(c *inventory.Certificate) time.Duration {
 	l, limited := in.CAs[c.Wanted.Directory].Limits[budget.CertificatesPerExactSet]
 	if !limited || c.InUse.Directory != c.Wanted.Directory {

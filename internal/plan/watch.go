@@ -36,8 +36,8 @@ func (w Watch) about(c inventory.Certificate) bool {
 	return c.InUse != nil && c.InUse.CertID == w.CertID && c.Wanted.Enabled
 }
 
-// eachIssuer puts the first few of each issuer before the others, and leaves both as they are: behind the many of one CA, a revocation by
-// another wouldn't be seen.
+// eachIssuer puts the first few of each issuer before the others, and leaves both as they are:
+// behind the many of one CA, a revocation by another wouldn't be seen.
 func eachIssuer(due []Watch) []Watch {
 	first, rest, count := make([]Watch, 0, len(due)), []Watch(nil), map[string]int{}
 	for _, w := range due {
@@ -58,7 +58,8 @@ func (w Watch) bounded(next time.Time) time.Time {
 	return next.UTC().Truncate(time.Second)
 }
 
-// every is how long after a moment the CA is asked where it doesn't say when: an eighth of what is left of a short life, but a minute.
+// every is how long after a moment the CA is asked where it doesn't say when: an eighth of what is
+// left of a short life, but a minute.
 func (w Watch) every(now time.Time) time.Duration {
 	return max(time.Minute, min(askEvery, w.NotAfter.Sub(now)/8))
 }

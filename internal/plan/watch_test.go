@@ -69,7 +69,8 @@ func TestTheFirstFewOfEachIssuerAreAskedFirst(t *testing.T) {
 	}
 }
 
-// A first question comes within six hours, or an eighth of a short life; so does the next, where the CA doesn't say.
+// A first question comes within six hours, or an eighth of a short life; so does the next, where
+// the CA doesn't say.
 func TestAShortLifeIsAskedAboutSooner(t *testing.T) {
 	for life, most := range map[time.Duration]time.Duration{time.Hour: 8 * time.Minute, 24 * time.Hour: 3 * time.Hour, 160 * time.Hour: 6 * time.Hour} {
 		c := inventory.Certificate{Name: "www", InUse: &inventory.InUse{CertID: "a.b", NotBefore: noon, NotAfter: noon.Add(life), IssuedAt: noon}}

@@ -1,6 +1,7 @@
-// Package printable makes text from outside safe to show. Names, messages, a CA's words and file names may hold characters that
-// move a terminal's cursor, colour it, turn the direction of writing, hide, or break a line, so that one entry looks like two. They
-// are shown by their numbers instead.
+// Package printable makes text from outside safe to show. Names, messages, a CA's words and file
+// names may hold characters that move a terminal's cursor, colour it, turn the direction of
+// writing, hide, or break a line, so that one entry looks like two. They are shown by their numbers
+// instead.
 package printable
 
 import (
@@ -11,8 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// Line is s on one line, with every character that doesn't print written as Go writes it in a string: \n, \x1b, \u202e, \xff for a
-// byte that is no UTF-8. A backslash stays as it is: what is shown is for eyes, and JSON has the value itself.
+// Line is s on one line, with every character that doesn't print written as Go writes it in a
+// string: \n, \x1b, \u202e, \xff for a byte that is no UTF-8. A backslash stays as it is: what is
+// shown is for eyes, and JSON has the value itself.
 func Line(s string) string {
 	if clean(s) {
 		return s
@@ -37,8 +39,9 @@ func clean(s string) bool { return utf8.ValidString(s) && strings.IndexFunc(s, h
 
 func hides(r rune) bool { return !prints(r) }
 
-// prints says whether a character is seen, takes its place, and changes nothing around it. Of white space that is the blank alone. A few
-// letters count as printable and are blank all the same (Unicode's Default_Ignorable_Code_Point).
+// prints says whether a character is seen, takes its place, and changes nothing around it. Of white
+// space that is the blank alone. A few letters count as printable and are blank all the same
+// (Unicode's Default_Ignorable_Code_Point).
 func prints(r rune) bool {
 	return unicode.IsPrint(r) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
@@ -59,8 +62,9 @@ func number(r rune) string {
 	return fmt.Sprintf(`\U%08x`, r)
 }
 
-// JSON is a JSON text that means the same, in which every character of its strings that doesn't print is written by its number (RFC 8259,
-// 7). What encoding/json leaves as it is are DEL, C1, and what turns or hides text. Line breaks and tabs between values stay.
+// JSON is a JSON text that means the same, in which every character of its strings that doesn't
+// print is written by its number (RFC 8259, 7). What encoding/json leaves as it is are DEL, C1, and
+// what turns or hides text. Line breaks and tabs between values stay.
 func JSON(text []byte) []byte {
 	if bytes.IndexFunc(text, hidesInJSON) < 0 {
 		return text

@@ -117,7 +117,8 @@ func (r *run) unproved(auths []Authorization, failed func(Authorization) bool) e
 	return dead(foremost(why), fmt.Errorf("proving %d of %d names: %s", len(names), len(auths), words))
 }
 
-// wait lets the CA work: as long as it asked for, else a little longer each time. What it asks for beyond this invocation is waited for in the table.
+// wait lets the CA work: as long as it asked for, else a little longer each time. What it asks for
+// beyond this invocation is waited for in the table.
 func (c *carrier) wait(o Order) error {
 	asked := o.RetryAfter
 	if asked <= 0 {
@@ -138,8 +139,8 @@ func (c *carrier) wait(o Order) error {
 	return LaterAt(c.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
 }
 
-// working is an order that isn't looked at again before the CA said: a day later at most, and not after the order has expired. One that has
-// is as good as none (RFC 8555, 7.1.3).
+// working is an order that isn't looked at again before the CA said: a day later at most, and not
+// after the order has expired. One that has is as good as none (RFC 8555, 7.1.3).
 func (c *carrier) working(o Order, asked time.Duration) error {
 	now := c.Now()
 	if !o.Expires.IsZero() && !o.Expires.After(now) {
@@ -153,7 +154,8 @@ func (c *carrier) working(o Order, asked time.Duration) error {
 		"the CA works on the order, and asked to be asked again in %s; it is, at %s", asked.Round(time.Second), stamp(at))}
 }
 
-// pending proves the names, once in an invocation; then it waits, and tells the CA again where that is to be done.
+// pending proves the names, once in an invocation; then it waits, and tells the CA again where that
+// is to be done.
 func (c *carrier) pending(order Order) error {
 	switch {
 	case !c.proved:
@@ -183,7 +185,8 @@ func (c *carrier) prove(order Order) error {
 	return c.tell(c.untold(open))
 }
 
-// open lists the challenges that the CA is to be told to look at; none where the order is, or will be, invalid: the next look says so.
+// open lists the challenges that the CA is to be told to look at; none where the order is, or will
+// be, invalid: the next look says so.
 func (c *carrier) open(order Order) ([]Challenge, error) {
 	auths, err := c.authorizations(c.ca, order)
 	if err != nil {

@@ -71,7 +71,8 @@ type deadOrder struct{ *Failure }
 
 func (d *deadOrder) Unwrap() error { return d.Failure }
 
-// dead makes one. Only a record that forbids needs a person; everything else is worth another order.
+// dead makes one. Only a record that forbids needs a person; everything else is worth another
+// order.
 func dead(why reason.Reason, err error) error {
 	kind := Later
 	if why == reason.CAAForbids {
@@ -80,7 +81,8 @@ func dead(why reason.Reason, err error) error {
 	return &deadOrder{Fail(kind, why, err)}
 }
 
-// foremost is the reason that is given where names failed for several: what they can't be proved for first, then what forbids them.
+// foremost is the reason that is given where names failed for several: what they can't be proved
+// for first, then what forbids them.
 func foremost(all []reason.Reason) reason.Reason {
 	for _, r := range []reason.Reason{reason.ValidationFailed, reason.CAAForbids} {
 		if slices.Contains(all, r) {

@@ -11,11 +11,13 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// clockSkew is how far ahead of ours a clock may be by which somebody wrote down when a certificate was issued.
+// clockSkew is how far ahead of ours a clock may be by which somebody wrote down when a certificate
+// was issued.
 const clockSkew = 5 * time.Minute
 
-// followVault takes what consumers read over into the entry where it is newer than what the entry knows: a killed invocation's, a restored one, or one
-// that somebody put there. It is held to what adopting asks for first. What fails that isn't followed: the entry keeps what it knew, and
+// followVault takes what consumers read over into the entry where it is newer than what the entry
+// knows: a killed invocation's, a restored one, or one that somebody put there. It is held to what
+// adopting asks for first. What fails that isn't followed: the entry keeps what it knew, and
 // nothing is decided by it. What isn't newer is nobody's news.
 func (r *run) followVault(s Stored) error {
 	now := r.Now()
@@ -34,7 +36,8 @@ func (r *run) followVault(s Stored) error {
 	return nil
 }
 
-// sound says why a bundle can't be followed: its key, names, chain or dates. One that has ended is in use all the same.
+// sound says why a bundle can't be followed: its key, names, chain or dates. One that has ended is
+// in use all the same.
 func (r *run) sound(b bundle.Bundle, now time.Time) error {
 	if b.IssuedAt.After(now.Add(clockSkew)) {
 		return fmt.Errorf("issued_at: %s is in the future", stamp(b.IssuedAt))
@@ -52,7 +55,8 @@ func (r *run) sound(b bundle.Bundle, now time.Time) error {
 	return b.Verify(bundle.Expect{Domains: names, Now: now, Keyless: b.CSR != "" && b.PrivateKey == ""})
 }
 
-// redeliver owes what is followed to where it may not be yet. Where an issuance is open its end does that; what is kept then is when that of before ends.
+// redeliver owes what is followed to where it may not be yet. Where an issuance is open its end
+// does that; what is kept then is when that of before ends.
 func (r *run) redeliver(now time.Time) {
 	if r.cert.InUse == nil {
 		return
@@ -67,7 +71,8 @@ func (r *run) redeliver(now time.Time) {
 	r.cert = c
 }
 
-// distrust tells of a secret that isn't followed. What was asked for goes on, by what the entry knows.
+// distrust tells of a secret that isn't followed. What was asked for goes on, by what the entry
+// knows.
 func (r *run) distrust(ctx context.Context) Result {
 	if r.unsound == nil {
 		return Result{}

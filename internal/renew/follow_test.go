@@ -13,7 +13,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// newer is what somebody put into the secret of www, whose table knows an older one: sound, before it is changed.
+// newer is what somebody put into the secret of www, whose table knows an older one: sound, before
+// it is changed.
 func newer(t *testing.T, w *world, names ...string) renew.Stored {
 	t.Helper()
 	key, err := bundle.NewKey(inventory.EC256)

@@ -147,7 +147,8 @@ func what(f inventory.Followup) string {
 	return string(f.Kind)
 }
 
-// deliverBy hands over what consumers read now, read just before: what this invocation made current may have been replaced, where it was held up.
+// deliverBy hands over what consumers read now, read just before: what this invocation made current
+// may have been replaced, where it was held up.
 func (r *run) deliverBy(by func(Stored) error) error {
 	s, err := r.Vault.Value(r.work, r.cert.Name)
 	if errors.Is(err, ErrNoSecret) {

@@ -50,8 +50,9 @@ func (r *run) line() (leave func()) {
 	return turn.(*sync.Mutex).Unlock
 }
 
-// longestOrder is how long a CA is taken at its word for how long its order lives: Let's Encrypt's live for a week. Until an order's end no other
-// certificate of the same names may be issued in its place.
+// longestOrder is how long a CA is taken at its word for how long its order lives: Let's Encrypt's
+// live for a week. Until an order's end no other certificate of the same names may be issued in its
+// place.
 const longestOrder = 7 * 24 * time.Hour
 
 // mostSearches is how often in one invocation an order is made again that isn't in the account's list: each is paid for.

@@ -19,7 +19,8 @@ import (
 const askAPerson = 24 * time.Hour
 
 // lookAtHolder is how long a certificate waits at most before it looks again at another one that
-// holds its names. A hold lasts as long as an order may, a week; the holder may be through in minutes.
+// holds its names. A hold lasts as long as an order may, a week; the holder may be through in
+// minutes.
 const lookAtHolder = time.Hour
 
 // Hand-backs end: a message that is received too often is dead.
@@ -39,7 +40,8 @@ type outcome struct {
 	named     bool             // it was the CA that named the next attempt
 }
 
-// judge turns an error into what it means, at now, for a certificate that failed so many times in a row before, of a job that was received so often.
+// judge turns an error into what it means, at now, for a certificate that failed so many times in a
+// row before, of a job that was received so often.
 func judge(err error, now time.Time, failures, received int) outcome {
 	var (
 		held    *Held
@@ -72,8 +74,9 @@ func (o *outcome) waits(r reason.Reason, until time.Time) {
 	o.status.Reason, o.status.NextAttempt = r, until
 }
 
-// boundBy keeps the next attempt, whoever named it, within what c's life has room for: a CA is believed for a day, the steps of a
-// backoff are a tenth of the life, and the last part of it is never slept through.
+// boundBy keeps the next attempt, whoever named it, within what c's life has room for: a CA is
+// believed for a day, the steps of a backoff are a tenth of the life, and the last part of it is
+// never slept through.
 func (o outcome) boundBy(c inventory.Certificate, now time.Time) outcome {
 	s := &o.status
 	if !o.named && o.failed {
@@ -141,7 +144,8 @@ func (o *outcome) judgeFailure(f *Failure, now time.Time) {
 	o.orderDead = f.Reason == reason.ValidationFailed || f.Reason == reason.CARefused || f.Reason == reason.BadCertificate
 }
 
-// stays is a failure of which everything is kept: the next attempt goes on right where this one stopped.
+// stays is a failure of which everything is kept: the next attempt goes on right where this one
+// stopped.
 func (o *outcome) stays(r reason.Reason, now time.Time) {
 	o.failed, o.keepAll = true, true
 	o.status.Failures++

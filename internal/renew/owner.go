@@ -6,9 +6,10 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// ours refuses a secret that names no deployment, unless the table knows it: it is of before secrets named one, and may be another
-// deployment's as well as ours, or anybody's. The port refuses what names another deployment. An open issuance may have made the
-// secret, and died before the table knew.
+// ours refuses a secret that names no deployment, unless the table knows it: it is of before
+// secrets named one, and may be another deployment's as well as ours, or anybody's. The port
+// refuses what names another deployment. An open issuance may have made the secret, and died before
+// the table knew.
 func (r *run) ours(s Stored) error {
 	if !s.Unnamed || r.cert.Status.Issuance != "" {
 		return nil
@@ -21,8 +22,8 @@ func (r *run) ours(s Stored) error {
 		r.cert.Name, s.SecretARN, r.cert.Name, s.SecretARN)
 }
 
-// astray refuses to issue in the place of a secret that is in use under another name: its consumers would go on reading the old one. So it
-// is where a deployment's prefix was changed.
+// astray refuses to issue in the place of a secret that is in use under another name: its consumers
+// would go on reading the old one. So it is where a deployment's prefix was changed.
 func (r *run) astray() error {
 	u := r.cert.InUse
 	if u == nil {

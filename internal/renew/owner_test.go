@@ -78,7 +78,8 @@ func TestASecretThatNamesNoDeployment(t *testing.T) {
 	})
 }
 
-// A deployment whose prefix was changed finds no secret. The consumers still read the old one, which nobody would renew any more.
+// A deployment whose prefix was changed finds no secret. The consumers still read the old one,
+// which nobody would renew any more.
 func TestNothingIsIssuedInThePlaceOfASecretUnderAnotherPrefix(t *testing.T) {
 	for name, row := range map[string]struct {
 		arn    string

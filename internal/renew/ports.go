@@ -55,7 +55,8 @@ type Budgets interface {
 	Buckets(ctx context.Context, keys []budget.Key) (map[budget.Key]budget.Bucket, error)
 	// MoveBuckets moves buckets one by one, each on condition that it still is what was read. Errors: ErrRaced.
 	MoveBuckets(ctx context.Context, writes []budget.Write) error
-	// Hear notes the figures that the CA of a directory named of a limit, where they aren't those in force; news says whether they weren't known.
+	// Hear notes the figures that the CA of a directory named of a limit, where they aren't those
+	// in force; news says whether they weren't known.
 	Hear(ctx context.Context, directory string, n budget.Name, said budget.Limit) (news bool, err error)
 	// Limits are the limits in force at a CA: its set, and what the operator overrode.
 	Limits(ctx context.Context, directory string) (budget.Limits, error)
@@ -122,9 +123,9 @@ type Orders interface {
 type Authorizations interface {
 	// Authorizations fetches them one by one, in the order's order.
 	Authorizations(ctx context.Context, o Order) ([]Authorization, error)
-	// Accept tells the CA to look at a challenge. It is done where the CA is looking, or has looked,
-	// already. retryAfter is how long the CA then asked to be left alone (RFC 8555, 8.2), a day at
-	// most; 0 where it didn't say.
+	// Accept tells the CA to look at a challenge. It is done where the CA is looking, or has
+	// looked, already. retryAfter is how long the CA then asked to be left alone (RFC 8555, 8.2), a
+	// day at most; 0 where it didn't say.
 	Accept(ctx context.Context, c Challenge) (retryAfter time.Duration, err error)
 	// Retire makes the CA forget that the names of a ready order were proved, so that the next order has to prove them again.
 	Retire(ctx context.Context, o Order) error
@@ -132,7 +133,8 @@ type Authorizations interface {
 
 // DNS puts challenge values where the CA will look. Errors are of type *Failure.
 type DNS interface {
-	// Locate says where each value belongs: the provider, the zone, the name after following CNAMEs, but not a wildcard's. It writes nothing.
+	// Locate says where each value belongs: the provider, the zone, the name after following
+	// CNAMEs, but not a wildcard's. It writes nothing.
 	Locate(ctx context.Context, d inventory.DNS, challenges []Challenge) ([]Record, error)
 	// Permit says whether the CAA records of the names let a CA issue that goes by one of identities. What can't be looked up forbids nothing.
 	Permit(ctx context.Context, names, identities []string) error
@@ -164,7 +166,8 @@ type Stored struct {
 
 // Vault keeps certificates where consumers read them.
 type Vault interface {
-	// Current reads what consumers read now, and whose it is. Errors: ErrNoSecret; ErrNotOurs where it is another deployment's.
+	// Current reads what consumers read now, and whose it is. Errors: ErrNoSecret; ErrNotOurs where
+	// it is another deployment's.
 	Current(ctx context.Context, name string) (Stored, error)
 	// Value is Current for whoever has looked before whose it is: one request less.
 	Value(ctx context.Context, name string) (Stored, error)

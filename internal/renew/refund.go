@@ -9,9 +9,9 @@ import (
 	"github.com/certpace/certpace/internal/budget"
 )
 
-// turnedDown draws the conclusions of an error answer to newOrder: what a 429 tells of a bucket, and what
-// the CA didn't take. It must not hide the answer, so its own failure is only logged. A process that dies
-// in between loses tokens of ours only.
+// turnedDown draws the conclusions of an error answer to newOrder: what a 429 tells of a bucket,
+// and what the CA didn't take. It must not hide the answer, so its own failure is only logged. A
+// process that dies in between loses tokens of ours only.
 func (r *run) turnedDown(err error) {
 	taught := r.learn(err)
 	if refusal(err) { // there is no order to be looked for or carried on
@@ -20,8 +20,8 @@ func (r *run) turnedDown(err error) {
 	r.refund(err, taught)
 }
 
-// refund gives back what the CA didn't take when it answered err, together with what the issuance is now.
-// Where it isn't known whether the CA did what it was asked nothing is given back.
+// refund gives back what the CA didn't take when it answered err, together with what the issuance
+// is now. Where it isn't known whether the CA did what it was asked nothing is given back.
 func (r *run) refund(err error, taught map[budget.Key]budget.Bucket) {
 	spent := untaken(r.spent, err)
 	r.spent = nil
@@ -51,8 +51,9 @@ func refusal(err error) bool {
 	return errors.As(err, &denied) || errors.Is(err, ErrReplaced) || errors.As(err, &f) && f.Kind != Unknown
 }
 
-// untaken lists what of spent the CA takes none of when it answers err: nothing at all where a limit of its
-// own denies, or a pause (docs/limits.md, section 3), else nothing but what it counts when it is asked.
+// untaken lists what of spent the CA takes none of when it answers err: nothing at all where a
+// limit of its own denies, or a pause (docs/limits.md, section 3), else nothing but what it counts
+// when it is asked.
 func untaken(spent []budget.Write, err error) []budget.Write {
 	var denied *Denied
 	if errors.As(err, &denied) && (denied.Paused || denied.Limit != "") {
@@ -61,8 +62,8 @@ func untaken(spent []budget.Write, err error) []budget.Write {
 	return slices.DeleteFunc(slices.Clone(spent), func(w budget.Write) bool { return w.Key.Limit.AtRequest() })
 }
 
-// learn sets the bucket that a 429 spoke of to what the CA said, and returns it; none for any other error.
-// It must not hide the 429, so its own failure is only logged.
+// learn sets the bucket that a 429 spoke of to what the CA said, and returns it; none for any other
+// error. It must not hide the 429, so its own failure is only logged.
 func (r *run) learn(err error) map[budget.Key]budget.Bucket {
 	var d *Denied
 	switch {
@@ -92,7 +93,8 @@ func (r *run) learn(err error) map[budget.Key]budget.Bucket {
 	return map[budget.Key]budget.Bucket{key: taught}
 }
 
-// hear tells of figures of the CA's that aren't those in force here, once: with the 429 that names them first.
+// hear tells of figures of the CA's that aren't those in force here, once: with the 429 that names
+// them first.
 func (r *run) hear(d *Denied, key budget.Key, limits budget.Limits) {
 	heard := budget.Limits{key.Wide(): d.Said}
 	if limit, ok := limits.Of(key); !ok || !limit.Differs(d.Said) {

@@ -100,7 +100,8 @@ func TestARefundIsDoneOnceWhateverBecomesOfIt(t *testing.T) {
 	}
 }
 
-// Beside another client of the domain, five denials cost nothing: the certificate waits as long as the CA says.
+// Beside another client of the domain, five denials cost nothing: the certificate waits as long as
+// the CA says.
 func TestFiveDenialsBesideAnotherClientMakeTheCertificateWaitAsLongAsTheCASays(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, "www", "a.example")
@@ -157,7 +158,8 @@ func TestADeniedRegistrationCostsNothing(t *testing.T) {
 	}
 }
 
-// A killed batch of one domain that is carried on costs what it is late by, not that for each of its orders.
+// A killed batch of one domain that is carried on costs what it is late by, not that for each of
+// its orders.
 func TestAKilledBatchOfOneDomainIsCarriedOnAtThePriceOfItsLateness(t *testing.T) {
 	w := newWorld(t)
 	var jobs []renew.Job

@@ -9,10 +9,11 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// Telling a CA to look at a challenge is a validation, each time. Let's Encrypt leaves the challenge pending
-// while it validates, so a look at it doesn't say whether it was told, and it counts each validation that
-// fails: of five an hour. So nothing is told again before a validation has had its time, and each further
-// telling is counted as a failure of the one before (docs/decisions/0052-each-telling-counts.md).
+// Telling a CA to look at a challenge is a validation, each time. Let's Encrypt leaves the
+// challenge pending while it validates, so a look at it doesn't say whether it was told, and it
+// counts each validation that fails: of five an hour. So nothing is told again before a validation
+// has had its time, and each further telling is counted as a failure of the one before
+// (docs/decisions/0052-each-telling-counts.md).
 
 // validationTime is what a CA is given to look, before it is taken not to have heard.
 const validationTime = 30 * time.Second
@@ -20,8 +21,8 @@ const validationTime = 30 * time.Second
 // mostTellings is how often one invocation tells a CA again that doesn't seem to hear.
 const mostTellings = 3
 
-// markAtOnce is how many names are written down as told before the first of them is: a process that dies
-// in between has the others counted as failed once.
+// markAtOnce is how many names are written down as told before the first of them is: a process that
+// dies in between has the others counted as failed once.
 const markAtOnce = 10
 
 // telling is what an invocation knows of what it told the CA.
@@ -54,7 +55,8 @@ func (c *carrier) doubt(name string, until time.Time) {
 	}
 }
 
-// tellAgain tells the CA once more of the challenges that are still pending although it was told, perhaps.
+// tellAgain tells the CA once more of the challenges that are still pending although it was told,
+// perhaps.
 func (c *carrier) tellAgain(order Order) error {
 	if c.rounds++; c.rounds > mostTellings {
 		return Fail(Later, reason.CAUnavailable, fmt.Errorf("asking the CA to look: after %d times it isn't known whether it heard", mostTellings+1))
@@ -94,8 +96,8 @@ func (c *carrier) tell(open []Challenge) error {
 	return nil
 }
 
-// mark writes down that the CA is told of these challenges, before it is. Of what it was told before, a
-// validation may have failed of which nobody hears any more, so that is counted.
+// mark writes down that the CA is told of these challenges, before it is. Of what it was told
+// before, a validation may have failed of which nobody hears any more, so that is counted.
 func (c *carrier) mark(some []Challenge) error {
 	var before, first []string
 	for _, ch := range some {

@@ -16,8 +16,9 @@ import (
 	"github.com/certpace/certpace/internal/store/entry"
 )
 
-// boulder answers as Let's Encrypt's software does: a challenge stays pending while it is validated, each telling is a validation of its own, each
-// one that fails is counted, of five an hour (docs/limits.md, section 3), and an order is denied where none is left.
+// boulder answers as Let's Encrypt's software does: a challenge stays pending while it is
+// validated, each telling is a validation of its own, each one that fails is counted, of five an
+// hour (docs/limits.md, section 3), and an order is denied where none is left.
 type boulder struct {
 	*ca
 	takes       time.Duration // of a validation
@@ -149,7 +150,8 @@ func (w *world) failures(t testing.TB, name string) budget.Bucket {
 	return have[k]
 }
 
-// roomForSets sees to it that the exact set, which failed orders pay for too, isn't what an order waits for.
+// roomForSets sees to it that the exact set, which failed orders pay for too, isn't what an order
+// waits for.
 func (w *world) roomForSets(t *testing.T) {
 	t.Helper()
 	plenty := budget.Limits{budget.CertificatesPerExactSet: {Burst: 100, Count: 100, Period: time.Hour}}
@@ -234,8 +236,8 @@ func TestACAThatDoesNotHearIsToldAFewTimes(t *testing.T) {
 	}
 }
 
-// Whatever becomes of tellings, and wherever a process dies in between: what is counted here is never less than what the CA counts, and it denies
-// nothing.
+// Whatever becomes of tellings, and wherever a process dies in between: what is counted here is
+// never less than what the CA counts, and it denies nothing.
 func TestWhatIsCountedIsNeverLessThanWhatTheCACounts(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)

@@ -15,8 +15,8 @@ import (
 
 var year9999 = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// What a CA names as the time of the next attempt is believed for a day, and not beyond the beginning of the last part of the life; in that it is half of
-// what is left.
+// What a CA names as the time of the next attempt is believed for a day, and not beyond the
+// beginning of the last part of the life; in that it is half of what is left.
 func TestNoTimeThatACANamesOutlivesWhatIsInUse(t *testing.T) {
 	const d = 24 * time.Hour
 	busy := func(at time.Time) error { return renew.LaterAt(at, reason.CAUnavailable, errors.New("busy")) }
@@ -63,7 +63,8 @@ func TestWhatWasOnceBelievedIsTriedAllTheSame(t *testing.T) {
 	}
 }
 
-// A secret may say that it was issued in the future: that guards nothing, and passes for newer than nothing.
+// A secret may say that it was issued in the future: that guards nothing, and passes for newer than
+// nothing.
 func TestAnIssuanceInTheFutureGuardsNothing(t *testing.T) {
 	for name, job := range map[string]func(now time.Time) renew.Job{
 		"what is due is renewed":         func(time.Time) renew.Job { return scheduled("www") },
@@ -86,7 +87,8 @@ func TestAnIssuanceInTheFutureGuardsNothing(t *testing.T) {
 	}
 }
 
-// An order that a CA says lives for ever keeps another certificate of its names waiting for a week at most.
+// An order that a CA says lives for ever keeps another certificate of its names waiting for a week
+// at most.
 func TestAnOrderIsNotBelievedToLiveForEver(t *testing.T) {
 	w := newWorld(t)
 	w.want(t, "www", "a.example")
@@ -105,7 +107,8 @@ func TestAnOrderIsNotBelievedToLiveForEver(t *testing.T) {
 	}
 }
 
-// What is tried again after failures, of a certificate of a day, is tried more than once in its life.
+// What is tried again after failures, of a certificate of a day, is tried more than once in its
+// life.
 func TestTheBackoffOfADaysCertificateIsShort(t *testing.T) {
 	w := issued(t, "a.example")
 	c := w.certificate(t, "www")

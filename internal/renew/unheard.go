@@ -12,11 +12,12 @@ import (
 	"github.com/certpace/certpace/internal/reason"
 )
 
-// What fails before a certificate's issuance can be begun is told as what fails in it: in the table where that can be written, else on the bus and in
-// the log.
+// What fails before a certificate's issuance can be begun is told as what fails in it: in the table
+// where that can be written, else on the bus and in the log.
 
-// unfound answers a job whose certificate's entry can't be read. An entry that can't be understood can't be written either, since its revision isn't
-// known: nothing but a person mends it, so the message isn't kept for that.
+// unfound answers a job whose certificate's entry can't be read. An entry that can't be understood
+// can't be written either, since its revision isn't known: nothing but a person mends it, so the
+// message isn't kept for that.
 func (r *run) unfound(ctx context.Context, err error) Result {
 	if errors.Is(err, ErrUnknown) {
 		return Result{Done: true, Reason: reason.UnknownCertificate, Refused: &job.Refusal{
@@ -40,8 +41,8 @@ func (r *run) announce(ctx context.Context, e event.Event) {
 	}
 }
 
-// unleased answers all deliveries where the worker's lease can't be had. While another invocation has it they come back at its end. Anything else is
-// a failure of each.
+// unleased answers all deliveries where the worker's lease can't be had. While another invocation
+// has it they come back at its end. Anything else is a failure of each.
 func (b *batch) unleased(ctx context.Context, deliveries []Delivery, err error) []Result {
 	var held *Held
 	results := make([]Result, 0, len(deliveries))

@@ -119,7 +119,8 @@ func TestAWorkersLeaseThatCannotBeHadIsTold(t *testing.T) {
 	}
 }
 
-// Every call of the ports panics once; the table's are those that are left out: its own suite holds them.
+// Every call of the ports panics once; the table's are those that are left out: its own suite holds
+// them.
 func TestAPanicOfOneJobIsThatJobsAlone(t *testing.T) {
 	ports := map[string]bool{}
 	for _, call := range calls(t, "a.example") {

@@ -209,7 +209,8 @@ type carried struct {
 	told      time.Duration  // how long challenges and authorizations that the CA looks at asked to be left alone
 }
 
-// one does the job: it admits it, claims the issuance and carries it through, and settles what came of it. Whatever fails is in the table when it ends.
+// one does the job: it admits it, claims the issuance and carries it through, and settles what came
+// of it. Whatever fails is in the table when it ends.
 func (r *run) one(ctx context.Context) Result {
 	if r.work.Err() != nil {
 		return Result{Again: time.Second, Reason: reason.Deadline}
@@ -284,8 +285,8 @@ func (r *run) find(ctx context.Context) error {
 	return nil
 }
 
-// read reads what consumers read now, and lets the table follow the vault where the vault is newer: a table restored from a backup must not
-// reissue what exists.
+// read reads what consumers read now, and lets the table follow the vault where the vault is newer:
+// a table restored from a backup must not reissue what exists.
 func (r *run) read(ctx context.Context) error {
 	stored, err := r.Vault.Current(ctx, r.cert.Name)
 	switch {

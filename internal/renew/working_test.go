@@ -12,7 +12,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// busy is a world whose CA works on what is finalized for so long, and asks each time to be left alone for so long.
+// busy is a world whose CA works on what is finalized for so long, and asks each time to be left
+// alone for so long.
 func busy(t *testing.T, w *world, works, asks time.Duration) *world {
 	t.Helper()
 	w.ca.worksUntil, w.ca.asks = w.now.Add(works), asks

@@ -15,7 +15,8 @@ import (
 // longest is the longest simulation: what lies further away than two centuries leaves int64 nanoseconds.
 const longest = 100 * 365 * 24 * time.Hour
 
-// The bounds of a fleet: what a run keeps of it fits into 4 GB, some 5 kB for each certificate and 1 kB for each name.
+// The bounds of a fleet: what a run keeps of it fits into 4 GB, some 5 kB for each certificate and
+// 1 kB for each name.
 const (
 	mostCertificates = 500_000   // the most that a fleet is made for
 	mostNames        = 2_000_000 // of all certificates together

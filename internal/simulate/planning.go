@@ -106,8 +106,8 @@ func (r *rota) put(w plan.Watch) {
 // askedEvery is how often a CA is asked about a certificate, as Let's Encrypt wants it.
 const askedEvery = 6 * time.Hour
 
-// spread is the list as it is after a tick where the CA has been asked all the while, which only looks as if nobody had: each is due within the time
-// that passes between two questions.
+// spread is the list as it is after a tick where the CA has been asked all the while, which only
+// looks as if nobody had: each is due within the time that passes between two questions.
 func (r *rota) spread(tick time.Time) {
 	for _, name := range slices.Sorted(maps.Keys(r.next)) {
 		w := r.hours[hourOf(r.next[name])][name]

@@ -30,8 +30,9 @@ func TestNoRandomFleetIsDenied(t *testing.T) {
 	})
 }
 
-// checkOrders looks at what no plan may do, whatever the fleet: order at second 0 of an hour, before a certificate is wanted, or less than a day, or a
-// quarter of its life, after it was issued, unless the CA revokes it and somebody says so.
+// checkOrders looks at what no plan may do, whatever the fleet: order at second 0 of an hour,
+// before a certificate is wanted, or less than a day, or a quarter of its life, after it was
+// issued, unless the CA revokes it and somebody says so.
 func checkOrders(t interface{ Errorf(string, ...any) }, s Scenario, fleet []Member, events []byte) {
 	least, guard := map[string]time.Time{}, min(day, s.CA.Lifetime/4)
 	for _, m := range fleet {

@@ -134,8 +134,8 @@ func decode(r io.Reader) (raw rawScenario, err error) {
 	return raw, nil
 }
 
-// aliased is the first line with an anchor, an alias or a merge key, 0 for none: a few lines of them can
-// stand for more than memory bears.
+// aliased is the first line with an anchor, an alias or a merge key, 0 for none: a few lines of
+// them can stand for more than memory bears.
 func aliased(data []byte) (line int) {
 	for _, t := range lexer.Tokenize(string(data)) {
 		if t.Type == token.AnchorType || t.Type == token.AliasType || t.Type == token.MergeKeyType {

@@ -198,7 +198,8 @@ var runs = map[string]struct {
 	},
 }
 
-// short is a CA of one's own, without limits, that issues for a short life: 20 certificates of it for three days, none of which ends within a tick.
+// short is a CA of one's own, without limits, that issues for a short life: 20 certificates of it
+// for three days, none of which ends within a tick.
 func short(life string) string {
 	return "duration: 72h\nlimits: {}\nca: {lifetime: " + life + ", ari: false}\nworker: {seconds_per_issuance: 5}\n" +
 		"fleet: {certificates: 20, domains_per_certificate: 1, registered_domains: 20, issued_over: 30m}\n"

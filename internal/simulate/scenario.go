@@ -63,8 +63,10 @@ type Fleet struct {
 	WantedOver        time.Duration // where nothing is in use: the certificates come to be wanted, evenly, within this time from the start
 }
 
-// interval is how long after its issuance a certificate is renewed: with a third of its life left, or half below ten days; without renewal information
-// before the CA forgets its set, if its domains are limited, and no sooner than the tokens of its set come back, if an eighth of its life is left then.
+// interval is how long after its issuance a certificate is renewed: with a third of its life left,
+// or half below ten days; without renewal information before the CA forgets its set, if its domains
+// are limited, and no sooner than the tokens of its set come back, if an eighth of its life is left
+// then.
 func (s Scenario) interval() time.Duration {
 	life := s.CA.Lifetime
 	interval := life - life/3

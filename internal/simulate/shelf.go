@@ -77,7 +77,8 @@ func (s *shelf) Certificates(context.Context, []string) ([]inventory.Certificate
 	return nil, nil
 }
 
-// Ends is plan.Ends'. The list is for telling people, and for mending what shouldn't be; a simulation has neither.
+// Ends is plan.Ends'. The list is for telling people, and for mending what shouldn't be; a
+// simulation has neither.
 func (s *shelf) Ends(context.Context, string, time.Time, int, int) ([]plan.End, error) {
 	return nil, nil
 }

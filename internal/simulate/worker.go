@@ -128,7 +128,8 @@ func (w *worker) spend(e *entry, now time.Time) (r Request, spent []budget.Write
 	return r, v.Writes, nil
 }
 
-// refund gives back what a refused order had paid, as the worker does; taught is what the refusal told.
+// refund gives back what a refused order had paid, as the worker does; taught is what the refusal
+// told.
 func (w *worker) refund(spent []budget.Write, taught map[budget.Key]budget.Bucket) {
 	keys := make([]budget.Key, 0, len(spent))
 	for _, x := range spent {
@@ -189,7 +190,8 @@ func (w *worker) open(now time.Time) {
 	}
 }
 
-// refused does after a 429 what the worker does: it learns, takes back what it spent, and comes back when it was told to.
+// refused does after a 429 what the worker does: it learns, takes back what it spent, and comes
+// back when it was told to.
 func (w *worker) refused(e *entry, l letter, d Denial, spent []budget.Write, now time.Time) {
 	var taught map[budget.Key]budget.Bucket
 	s := inventory.Status{Failures: e.certificate.Status.Failures + 1, Reason: reason.AccountPaused, NextAttempt: now.Add(24 * time.Hour)}

@@ -21,7 +21,8 @@ import (
 // calendarKept is how long after it began a day of the calendar is kept. Nobody asks for it once it is over.
 const calendarKept = 4 * 24 * time.Hour
 
-// bookedAtOnce is how many entries one transaction books: each needs five actions at most, for itself, its end, its watch, and two days.
+// bookedAtOnce is how many entries one transaction books: each needs five actions at most, for
+// itself, its end, its watch, and two days.
 const bookedAtOnce = maxActions / 5
 
 // The attributes of a day's hours: count and sum of rates, "c00" to "c23" and "r00" to "r23".
@@ -54,10 +55,11 @@ func (s *Store) Hours(ctx context.Context, shard string, from time.Time) (map[pl
 	return hours, nil
 }
 
-// Book writes entries as SaveCertificates does, each in one transaction with what its place changes in the calendar and with its watch; so
-// the calendar counts exactly what is booked. Several share a transaction. A repeat of one that landed counts nothing twice. It returns the
-// names of those that somebody else had changed, which were left alone. Errors: *plan.Unwritten where all others are written; any
-// other means that the rest is not known to be.
+// Book writes entries as SaveCertificates does, each in one transaction with what its place changes
+// in the calendar and with its watch; so the calendar counts exactly what is booked. Several share
+// a transaction. A repeat of one that landed counts nothing twice. It returns the names of those
+// that somebody else had changed, which were left alone. Errors: *plan.Unwritten where all others
+// are written; any other means that the rest is not known to be.
 func (s *Store) Book(ctx context.Context, shard string, ps []plan.Placement) (conflicts []string, err error) {
 	shard = s.home(shard)
 	var bad *plan.Unwritten

@@ -103,10 +103,10 @@ func (s *Store) saveAlone(ctx context.Context, c inventory.Certificate) error {
 	return s.put(ctx, "saving "+c.Name, put, renew.ErrConflict)
 }
 
-// SaveCertificates writes entries, each as SaveCertificate does but for the list of ends, which stays
-// as it is, many at a time. It returns the names of those that somebody else had changed, which were
-// left alone. Errors: *plan.Unwritten where all others are written; any other means that the rest is
-// not known to be.
+// SaveCertificates writes entries, each as SaveCertificate does but for the list of ends, which
+// stays as it is, many at a time. It returns the names of those that somebody else had changed,
+// which were left alone. Errors: *plan.Unwritten where all others are written; any other means that
+// the rest is not known to be.
 func (s *Store) SaveCertificates(ctx context.Context, cs []inventory.Certificate) (conflicts []string, err error) {
 	var mu sync.Mutex
 	lost, own := make(map[int]bool), make(map[int]error)

@@ -107,7 +107,8 @@ func (s *Store) Close(ctx context.Context, i renew.Issuance, c inventory.Certifi
 	return inventory.Certificate{}, fmt.Errorf("%s: %w", doing, renew.ErrConflict)
 }
 
-// commitWith writes an entry and its certificate together, in this order, and the end of what that has in use.
+// commitWith writes an entry and its certificate together, in this order, and the end of what that
+// has in use.
 func (s *Store) commitWith(ctx context.Context, doing, seed string, put *types.Put, next inventory.Certificate) (failed []int, err error) {
 	certificate, err := s.certificatePut(next, entry.Token(certificateRecord(next)))
 	if err != nil {

@@ -178,8 +178,9 @@ func TestAllThatIsDueIsReadOnce(t *testing.T) {
 	}
 }
 
-// A question costs a read, of the entry that says whether the certificate is still in use, and a write, of what the CA said. The list of what is due to
-// be asked is one query; nothing else is listed while no issuer is raised, since nobody is asked out of turn (docs/decisions/0047).
+// A question costs a read, of the entry that says whether the certificate is still in use, and a
+// write, of what the CA said. The list of what is due to be asked is one query; nothing else is
+// listed while no issuer is raised, since nobody is asked out of turn (docs/decisions/0047).
 func TestAQuestionCostsOneWrite(t *testing.T) {
 	for _, n := range []int{720, 2_000} {
 		f := fleet{n: n, due: 30}

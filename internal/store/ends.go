@@ -17,12 +17,14 @@ import (
 	"github.com/certpace/certpace/internal/store/entry"
 )
 
-// endKept is how long the end of what is disabled is listed after it: nobody is told of it any more.
+// endKept is how long the end of what is disabled is listed after it: nobody is told of it any
+// more.
 const endKept = 24 * time.Hour
 
-// Ends lists what begins the last part of its life at or before by, in that order, at most `most` of it; where it is less than `few`, what comes
-// behind it too, up to that many. It costs what it returns, and may lag a moment behind writes. What can't be understood is logged and left
-// out; it is an error only where nothing else was found.
+// Ends lists what begins the last part of its life at or before by, in that order, at most `most`
+// of it; where it is less than `few`, what comes behind it too, up to that many. It costs what it
+// returns, and may lag a moment behind writes. What can't be understood is logged and left out; it
+// is an error only where nothing else was found.
 func (s *Store) Ends(ctx context.Context, shard string, by time.Time, few, most int) (found []plan.End, err error) {
 	w := span{partition: partition(s.home(shard), kindEnd), from: math.MinInt64, to: math.MaxInt64, page: int32(max(few, 1))}
 	var unread error
@@ -82,8 +84,8 @@ func (s *Store) relist(ctx context.Context, name string, it item) error {
 	return failure(ctx, doing, err)
 }
 
-// Certificates loads many entries, strongly consistent. Those that aren't there are left out, and so are those that can't be understood, of which
-// one is in the error.
+// Certificates loads many entries, strongly consistent. Those that aren't there are left out, and
+// so are those that can't be understood, of which one is in the error.
 func (s *Store) Certificates(ctx context.Context, names []string) (found []inventory.Certificate, unread error) {
 	pks := make([]string, 0, len(names))
 	for _, n := range names {
@@ -105,7 +107,8 @@ func (s *Store) Certificates(ctx context.Context, names []string) (found []inven
 	return found, unread
 }
 
-// endPut lists the end of an entry that is written in the same transaction, whatever is there; nil where nothing is in use.
+// endPut lists the end of an entry that is written in the same transaction, whatever is there; nil
+// where nothing is in use.
 func (s *Store) endPut(next *inventory.Certificate) ([]types.TransactWriteItem, error) {
 	it, err := s.endItem(next)
 	if err != nil || it == nil {

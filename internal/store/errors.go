@@ -58,8 +58,8 @@ func isCorrupt(err error) bool {
 	return errors.As(err, &c)
 }
 
-// isOwn says whether a write failed by what was to be written, such as an item above 400 KB, and not
-// by the table or the way to it.
+// isOwn says whether a write failed by what was to be written, such as an item above 400 KB, and
+// not by the table or the way to it.
 func isOwn(err error) bool {
 	var c *types.TransactionCanceledException
 	if !errors.As(err, &c) {

@@ -64,7 +64,8 @@ func (s *Store) SetLimits(ctx context.Context, ca string, set LimitSet) error {
 	return s.putLimits(ctx, ca, set, rev)
 }
 
-// Hear notes the figures that the CA of a directory named of a limit; news says whether they weren't known. Errors: entry.Corrupt.
+// Hear notes the figures that the CA of a directory named of a limit; news says whether they
+// weren't known. Errors: entry.Corrupt.
 func (s *Store) Hear(ctx context.Context, directory string, n budget.Name, said budget.Limit) (news bool, err error) {
 	ca, err := entry.CAOf(directory)
 	if err != nil {

@@ -25,8 +25,9 @@ type accountValue struct {
 	SchemaVersion int    `json:"schema_version"`
 }
 
-// LoadAccount reads the account of a CA and shard. One of before deployments had names belongs to this one from then on. Errors:
-// issuer.ErrNoAccount; renew.ErrNotOurs where it is another deployment's, whose budgets would be spent.
+// LoadAccount reads the account of a CA and shard. One of before deployments had names belongs to
+// this one from then on. Errors: issuer.ErrNoAccount; renew.ErrNotOurs where it is another
+// deployment's, whose budgets would be spent.
 func (v *Vault) LoadAccount(ctx context.Context, ca, shard string) (issuer.Account, error) {
 	a, _, err := v.account(ctx, v.AccountName(ca, shard), false)
 	if errors.Is(err, errMissing) {
@@ -35,7 +36,8 @@ func (v *Vault) LoadAccount(ctx context.Context, ca, shard string) (issuer.Accou
 	return a, err
 }
 
-// account reads an account of ours and the version that it is in. Errors: errMissing; renew.ErrNotOurs.
+// account reads an account of ours and the version that it is in. Errors: errMissing;
+// renew.ErrNotOurs.
 func (v *Vault) account(ctx context.Context, name string, surely bool) (issuer.Account, string, error) {
 	got, err := v.look(ctx, name, "", surely)
 	if errors.Is(err, errMissing) {

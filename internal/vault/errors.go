@@ -45,8 +45,9 @@ func isDeleted(err error) bool {
 	return !strings.Contains(m, "kms") && (strings.Contains(m, "deletion") || strings.Contains(m, "marked deleted"))
 }
 
-// isKeyOff says whether it is the KMS key's own state that keeps a secret from being read or written: disabled, waiting for its deletion, or gone. Secrets
-// Manager passes on what KMS says, or has two codes of its own.
+// isKeyOff says whether it is the KMS key's own state that keeps a secret from being read or
+// written: disabled, waiting for its deletion, or gone. Secrets Manager passes on what KMS says, or
+// has two codes of its own.
 func isKeyOff(code, words string) bool {
 	if code == "EncryptionFailure" || code == "DecryptionFailure" {
 		return true

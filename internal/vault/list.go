@@ -59,8 +59,9 @@ func (v *Vault) pending(s types.SecretListEntry) (Pending, bool) {
 	return Pending{Name: aws.ToString(s.Name), Certificate: certificate, Created: aws.ToTime(s.CreatedDate)}, true
 }
 
-// Look says why the secret of a certificate can't be used, and what to do; nil where it is there. Its value isn't read. Errors: renew.ErrNoSecret;
-// Never configuration where it is marked for deletion, or another deployment's.
+// Look says why the secret of a certificate can't be used, and what to do; nil where it is there.
+// Its value isn't read. Errors: renew.ErrNoSecret; Never configuration where it is marked for
+// deletion, or another deployment's.
 func (v *Vault) Look(ctx context.Context, certificate string) error {
 	name, err := v.Name(certificate)
 	if err != nil {
@@ -73,7 +74,8 @@ func (v *Vault) Look(ctx context.Context, certificate string) error {
 	return err
 }
 
-// EachAccount lists the secrets of ACME accounts below the prefix. After an error there is nothing more.
+// EachAccount lists the secrets of ACME accounts below the prefix. After an error there is nothing
+// more.
 func (v *Vault) EachAccount(ctx context.Context) iter.Seq2[Account, error] {
 	return each(ctx, v, v.prefix+"accounts/", func(s types.SecretListEntry) (Account, bool) {
 		a := Account{Name: aws.ToString(s.Name), ARN: aws.ToString(s.ARN), Deployment: owner(s.Tags)}

@@ -10,7 +10,8 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// What is no certificate's name is never part of a secret's: the accounts' keys lie below the same prefix.
+// What is no certificate's name is never part of a secret's: the accounts' keys lie below the same
+// prefix.
 func TestOnlyACertificatesNameBecomesASecrets(t *testing.T) {
 	for _, name := range []string{"", "accounts/ca.example/0", "pending/www/1", "eab/ca.example", "../other/www", "..", "www/", "/www", "WWW", "www www", "www\n", "*", strings.Repeat("w", 129)} {
 		f := newFake()

@@ -12,19 +12,21 @@ import (
 	"github.com/certpace/certpace/internal/renew"
 )
 
-// tagDeployment names the deployment that a secret belongs to. Certificates, keys in progress and accounts have it from their
-// creation on; what was made before deployments had names gets it with the next write.
+// tagDeployment names the deployment that a secret belongs to. Certificates, keys in progress and
+// accounts have it from their creation on; what was made before deployments had names gets it with
+// the next write.
 const tagDeployment = "certpace:deployment"
 
-// TakingOver is the vault of a person who takes over what belongs to another deployment, which is gone: it refuses nothing, and
-// Dress gives the secret its own deployment's name.
+// TakingOver is the vault of a person who takes over what belongs to another deployment, which is
+// gone: it refuses nothing, and Dress gives the secret its own deployment's name.
 func (v *Vault) TakingOver() *Vault {
 	taker := *v
 	taker.takesOver = true
 	return &taker
 }
 
-// ownerTag is what every secret of ours is made with. It goes last into tags, so that nothing goes over it.
+// ownerTag is what every secret of ours is made with. It goes last into tags, so that nothing goes
+// over it.
 func (v *Vault) ownerTag() map[string]string { return map[string]string{tagDeployment: v.deployment} }
 
 // owner is the deployment that tags name; empty where they name none.
@@ -37,8 +39,9 @@ func owner(tags []types.Tag) string {
 	return ""
 }
 
-// ours refuses a secret that belongs to another deployment: Never configuration, which errors.Is knows as renew.ErrNotOurs. One
-// that names none is refused by nobody here: whether it is ours the table must say.
+// ours refuses a secret that belongs to another deployment: Never configuration, which errors.Is
+// knows as renew.ErrNotOurs. One that names none is refused by nobody here: whether it is ours the
+// table must say.
 func (v *Vault) ours(have *secretsmanager.DescribeSecretOutput) error {
 	by := owner(have.Tags)
 	if by == "" || by == v.deployment || v.takesOver {
@@ -50,7 +53,8 @@ func (v *Vault) ours(have *secretsmanager.DescribeSecretOutput) error {
 		aws.ToString(have.Name), renew.ErrNotOurs, by, v.deployment, by))
 }
 
-// examine looks at a secret that is to be written, and refuses another deployment's. Errors: errMissing; as ours and describe.
+// examine looks at a secret that is to be written, and refuses another deployment's. Errors:
+// errMissing; as ours and describe.
 func (v *Vault) examine(ctx context.Context, name string) (*secretsmanager.DescribeSecretOutput, error) {
 	have, err := v.describe(ctx, name)
 	if err != nil {

@@ -194,7 +194,8 @@ func TestWhatIsOfBeforeDeploymentsHadNames(t *testing.T) {
 	})
 }
 
-// Whatever the services answer, and whoever comes first: what one deployment made holds what that one put there.
+// Whatever the services answer, and whoever comes first: what one deployment made holds what that
+// one put there.
 func TestNoFaultLetsOneDeploymentWriteAnothersSecrets(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := newFake()

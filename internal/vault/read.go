@@ -25,7 +25,8 @@ type value struct {
 	arn, version, text string
 }
 
-// Current reads what consumers read now, and looks whose it is. Errors: as Value; renew.ErrNotOurs where it is another deployment's.
+// Current reads what consumers read now, and looks whose it is. Errors: as Value; renew.ErrNotOurs
+// where it is another deployment's.
 func (v *Vault) Current(ctx context.Context, name string) (renew.Stored, error) {
 	id, err := v.Name(name)
 	if err != nil {
@@ -50,8 +51,9 @@ func (v *Vault) Current(ctx context.Context, name string) (renew.Stored, error) 
 	return got, nil
 }
 
-// Value reads what consumers read now, whosever it is. Errors: renew.ErrNoSecret; Never configuration where the secret holds
-// something else than a certificate of ours, or is marked for deletion.
+// Value reads what consumers read now, whosever it is. Errors: renew.ErrNoSecret; Never
+// configuration where the secret holds something else than a certificate of ours, or is marked for
+// deletion.
 func (v *Vault) Value(ctx context.Context, name string) (renew.Stored, error) {
 	id, err := v.Name(name)
 	if err != nil {

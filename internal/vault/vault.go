@@ -67,14 +67,15 @@ type Vault struct {
 	takesOver  bool
 }
 
-// New makes the vault of a deployment, whose secrets' names all begin with prefix, such as `certpace/`. Deployments may come to
-// share a prefix by mistake, so each secret names its own, and none writes what is another's.
+// New makes the vault of a deployment, whose secrets' names all begin with prefix, such as
+// `certpace/`. Deployments may come to share a prefix by mistake, so each secret names its own, and
+// none writes what is another's.
 func New(client Client, prefix, deployment string) *Vault {
 	return &Vault{Sleep: wait.Sleep, client: client, prefix: prefix, deployment: deployment}
 }
 
-// Name is the secret of a certificate. What is no certificate's name is refused: accounts, bindings and keys
-// in progress lie below the same prefix, and a name with a slash would be one of theirs.
+// Name is the secret of a certificate. What is no certificate's name is refused: accounts, bindings
+// and keys in progress lie below the same prefix, and a name with a slash would be one of theirs.
 func (v *Vault) Name(certificate string) (string, error) {
 	if !inventory.ValidName(certificate) {
 		return "", renew.Fail(renew.Never, reason.Configuration,

@@ -52,7 +52,8 @@ func (o *Operator) Doctor(now time.Time) (*doctor.Doctor, error) {
 	}, nil
 }
 
-// Adopter takes certificates over that exist; with takeOver also those that are another deployment's.
+// Adopter takes certificates over that exist; with takeOver also those that are another
+// deployment's.
 func (o *Operator) Adopter(now func() time.Time, takeOver bool) *adopt.Adopter {
 	secrets := o.Vault
 	if takeOver {

@@ -25,7 +25,8 @@ import (
 	"github.com/certpace/certpace/internal/store"
 )
 
-// frozen is the worker as it is wired, on a clock of the test's, with one server in the place of AWS and of the CA.
+// frozen is the worker as it is wired, on a clock of the test's, with one server in the place of
+// AWS and of the CA.
 type frozen struct {
 	*renew.Worker
 	table    *store.Store
@@ -121,7 +122,8 @@ func (f *frozen) calls(t *testing.T, url string) map[string]func(context.Context
 	}
 }
 
-// A worker that was stopped, and goes on after its lease's end, sends nothing: neither what it was about to do, nor the next step, nor a repeat.
+// A worker that was stopped, and goes on after its lease's end, sends nothing: neither what it was
+// about to do, nor the next step, nor a repeat.
 func TestAFrozenWorkerSendsNothingAfterItsEnd(t *testing.T) {
 	probe, url := newFrozen(t)
 	for name := range probe.calls(t, url) {

@@ -239,7 +239,8 @@ func TestADeniedAction(t *testing.T) {
 	}
 }
 
-// A secret that somebody deleted can't be read for the days that it waits, and its consumers know it before anybody else does.
+// A secret that somebody deleted can't be read for the days that it waits, and its consumers know
+// it before anybody else does.
 func TestASecretThatIsMarkedForDeletion(t *testing.T) {
 	w, ctx := world, context.Background()
 	w.Watch(t)

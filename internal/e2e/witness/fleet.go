@@ -246,7 +246,8 @@ func (w *World) Issue(t testing.TB, entries ...Entry) {
 	}
 }
 
-// EventsOf lists the events of a certificate that were on the bus so far, the oldest first. Each must carry the deployment's name.
+// EventsOf lists the events of a certificate that were on the bus so far, the oldest first. Each
+// must carry the deployment's name.
 func (w *World) EventsOf(t testing.TB, certificate string) (of []lab.Event) {
 	t.Helper()
 	more, err := w.TakeEvents(context.Background())

@@ -96,9 +96,9 @@ func milliseconds(t time.Time) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(t.UnixMilli(), 10)}
 }
 
-// AgeLeases makes the leases of a killed worker older, so that they have ended: its own, those of the
-// issuances that it held, and the moments at which their certificates are due again. When the CA was
-// last told to look is that long ago then, too.
+// AgeLeases makes the leases of a killed worker older, so that they have ended: its own, those of
+// the issuances that it held, and the moments at which their certificates are due again. When the
+// CA was last told to look is that long ago then, too.
 func (w *World) AgeLeases(t testing.TB) {
 	t.Helper()
 	past := time.Now().Add(-2 * time.Hour)
@@ -136,7 +136,8 @@ func (w *World) AgeIssue(t testing.TB, name string) {
 	w.set(t, w.certificateItem(t, name), item{attrIssuedAt: moment(now.Add(-48 * time.Hour)), attrDue: moment(now), attrDueAt: milliseconds(now)})
 }
 
-// AgeWatch makes the next question about a certificate's window due now, as the time that its CA named does. Until then nobody asks.
+// AgeWatch makes the next question about a certificate's window due now, as the time that its CA
+// named does. Until then nobody asks.
 func (w *World) AgeWatch(t testing.TB, name string) {
 	t.Helper()
 	now, key := time.Now(), watchItems+name

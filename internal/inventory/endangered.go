@@ -18,9 +18,10 @@ const unseen = 30 * time.Minute
 // Endangered is the rule by which nothing ends in silence. It judges what is recorded of c at a
 // moment, UTC, and holds of whatever is enabled and in use
 //
-//   - whose turn comes too late for a successor to be there before the end, however far that is, and whether or not it is known
-//     for sure;
-//   - whose turn is not known for sure, from the beginning of the last part of its life (LastPart) on, and after its end;
+//   - whose turn comes too late for a successor to be there before the end, however far that is,
+//     and whether or not it is known for sure;
+//   - whose turn is not known for sure, from the beginning of the last part of its life (LastPart)
+//     on, and after its end;
 //   - whose successor is there, but not where all of its consumers read (LeftBehind).
 //
 // No reason exempts: a reason only makes a turn known, or doesn't (Turn).

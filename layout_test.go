@@ -23,7 +23,7 @@ var rows = [][]string{
 	{"internal/app", "internal/adopt", "internal/doctor"},
 	{"internal/app/planning", "internal/app/renewing"},
 	{"internal/app/operator"},
-	{"internal/cli", "internal/lab", "internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
+	{"internal/cli", "internal/lab", "internal/lab/boulder", "internal/lab/ca", "internal/lab/child", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
 	{"internal/demo"},
 	{"internal/e2e"},
 	{"functions/plan", "functions/renew", "cmd/certpace", "cmd/demo"},
@@ -36,7 +36,8 @@ var allowed = map[string][]string{
 	"internal/fleetfile":    {"internal/suffix"},
 	"internal/vault":        {"internal/issuer"}, // whose port for accounts it implements
 	"internal/lab/emulator": {"internal/lab/nameserver"},
-	"internal/lab":          {"internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
+	"internal/lab/boulder":  {"internal/lab/child"},
+	"internal/lab":          {"internal/lab/boulder", "internal/lab/ca", "internal/lab/emulator", "internal/lab/lambda", "internal/lab/nameserver"},
 }
 
 // outside is what the rows that decide must not know: no cloud, no CA, no network.

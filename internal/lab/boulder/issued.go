@@ -1,0 +1,65 @@
+package boulder
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+)
+
+// Certificate is one that the CA signed, as its database has it.
+type Certificate struct {
+	Order    string // its number
+	Account  string // its number
+	Replaces string // the certificate ID that the order named (RFC 9773)
+	Profile  string
+	DER      []byte
+}
+
+// Certificates are all that the CA signed, those that nobody fetched included, in the order of their
+// orders.
+func (b *Boulder) Certificates(ctx context.Context) ([]Certificate, error) {
+	rows, err := b.sql(ctx, `SELECT o.id, o.registrationID, COALESCE(o.replaces, ''), COALESCE(o.certificateProfileName, ''), HEX(c.der)
+FROM boulder_sa.orders o JOIN boulder_sa.certificates c ON c.serial = o.certificateSerial ORDER BY o.id;`)
+	if err != nil {
+		return nil, err
+	}
+	var all []Certificate
+	for _, row := range rows {
+		if len(row) != 5 {
+			return nil, fmt.Errorf("reading the CA's certificates: a row has %d columns", len(row))
+		}
+		der, err := hex.DecodeString(row[4])
+		if err != nil {
+			return nil, fmt.Errorf("reading the CA's certificates: order %s: %w", row[0], err)
+		}
+		all = append(all, Certificate{Order: row[0], Account: row[1], Replaces: row[2], Profile: row[3], DER: der})
+	}
+	return all, nil
+}
+
+// Counts are what the CA's database holds, for whoever asks whether anything was made in vain.
+type Counts struct {
+	Orders       int // made, whatever became of them
+	Signed       int // precertificates: each is a certificate, as far as browsers are concerned
+	Certificates int
+	Failed       int // authorizations that ended invalid
+}
+
+// Counts counts.
+func (b *Boulder) Counts(ctx context.Context) (c Counts, err error) {
+	rows, err := b.sql(ctx, `SELECT (SELECT COUNT(*) FROM boulder_sa.orders), (SELECT COUNT(*) FROM boulder_sa.serials),
+ (SELECT COUNT(*) FROM boulder_sa.certificates), (SELECT COUNT(*) FROM boulder_sa.authz2 WHERE status = 2);`)
+	if err != nil {
+		return c, err
+	}
+	if len(rows) != 1 || len(rows[0]) != 4 {
+		return c, fmt.Errorf("counting at the CA: the database answers %v", rows)
+	}
+	for n, to := range []*int{&c.Orders, &c.Signed, &c.Certificates, &c.Failed} {
+		if *to, err = strconv.Atoi(rows[0][n]); err != nil {
+			return c, fmt.Errorf("counting at the CA: %w", err)
+		}
+	}
+	return c, nil
+}

@@ -71,7 +71,7 @@ bench: lab ## Measure what docs/benchmarks.md promises (BENCH="decide tick": onl
 crash: lab ## The whole crash matrix: each outside call of the worker meets each fate (twenty minutes on two cores; make test has a part)
 	@CRASH=all LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) go test -count=1 -timeout 60m ./internal/e2e/crash
 
-# Installs, or finds, MariaDB and redis, and builds Let's Encrypt's own CA. Does nothing where all of it is there.
+# Finds or installs MariaDB and redis, and builds Let's Encrypt's own CA. Does nothing where all is there.
 .PHONY: boulder-build
 boulder-build:
 	@scripts/boulder install
@@ -83,7 +83,7 @@ boulder: boulder-build lab ## Let's Encrypt's own CA beside the whole lab on thi
 
 .PHONY: proof-boulder
 proof-boulder: boulder-build lab ## The whole proof against Let's Encrypt's own CA and its limits (make test has a short form)
-	@BOULDER=whole BOULDER_DIR=$(CURDIR)/$(CACHE)/boulder LAB_DIR=$(CURDIR)/$(LAB) LAB_PYTHON=$(CURDIR)/$(PYTHON) scripts/proof ./internal/e2e/boulder/...
+	@scripts/proof whole
 
 .PHONY: bench-full
 bench-full: lab ## The CA under load and lego beside it, 20 tries each and up to 100 names (two hours)

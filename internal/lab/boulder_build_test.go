@@ -109,7 +109,8 @@ func TestAModuleWithoutItsTablesIsNoBoulder(t *testing.T) {
 	}
 }
 
-// A build that is stopped ends its compiler; one that is killed leaves nothing that the next takes for finished.
+// A build that is stopped ends its compiler. One that is killed leaves nothing that the next takes
+// for finished.
 func TestABuildThatIsEndedInTheMiddleLeavesNothing(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"stopped": syscall.SIGTERM, "interrupted": syscall.SIGINT, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +160,7 @@ func (m machine) pid() int {
 	return 0
 }
 
-// Whoever works at the product never compiles the CA, and no line of it is linked or even pinned there.
+// Whoever works at the product never compiles the CA. No line of it is linked or even pinned there.
 func TestTheProductDoesNotKnowBoulder(t *testing.T) {
 	for _, file := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", file))

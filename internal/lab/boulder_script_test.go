@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// machine is a PATH that has what scripts/boulder is written with, and otherwise only what a test puts there.
+// machine is a PATH that has what the scripts are written with, and otherwise only what a test puts
+// there.
 type machine struct {
 	t    *testing.T
 	root string
@@ -25,7 +26,7 @@ func newMachine(t *testing.T) machine {
 			t.Fatal(err)
 		}
 	}
-	for _, tool := range strings.Fields("bash cat chmod cp dirname env flock mkdir mktemp mv paste realpath rm sed sha256sum sleep tail tee timeout true") {
+	for _, tool := range strings.Fields("awk bash cat chmod cp dirname env flock grep mkdir mktemp mv paste realpath rm sed sha256sum sleep tail tee timeout true") {
 		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Fatal(err)
@@ -55,19 +56,25 @@ func (m machine) hasRedis(help string) machine {
 }
 
 func (m machine) command(ctx context.Context, args ...string) *exec.Cmd {
-	script, err := filepath.Abs(filepath.Join("..", "..", "scripts", "boulder"))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	c := exec.CommandContext(ctx, script, args...)
-	c.Env = []string{"PATH=" + filepath.Join(m.root, "bin"), "TMPDIR=" + m.t.TempDir(), "HOME=" + m.root, "ROOT=" + m.root}
-	c.WaitDelay = 5 * time.Second
+	c := exec.CommandContext(ctx, filepath.Join("..", "..", "scripts", "boulder"), args...)
+	m.prepare(c)
 	return c
+}
+
+func (m machine) prepare(c *exec.Cmd, environment ...string) {
+	c.Env = append([]string{"PATH=" + filepath.Join(m.root, "bin"), "TMPDIR=" + m.t.TempDir(), "HOME=" + m.root, "ROOT=" + m.root}, environment...)
+	c.WaitDelay = 5 * time.Second
 }
 
 func (m machine) run(args ...string) (output string, code int) {
 	m.t.Helper()
-	out, err := m.command(m.t.Context(), args...).CombinedOutput()
+	return m.runs(m.command(m.t.Context(), args...))
+}
+
+func (m machine) runs(c *exec.Cmd, environment ...string) (output string, code int) {
+	m.t.Helper()
+	m.prepare(c, environment...)
+	out, err := c.CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return string(out), exit.ExitCode()
@@ -110,7 +117,8 @@ func TestWhatBoulderNeedsIsFoundOrNamedInOneLine(t *testing.T) {
 	}
 }
 
-// Debian's redis-tools has the server under the name of a tool, and it is the server only where it is called by that name.
+// Debian's redis-tools has the server under the name of a tool. It is the server only where it is
+// called redis-server.
 func TestRedisIsFoundUnderTheNameOfItsTool(t *testing.T) {
 	m := newMachine(t).hasMariaDB("10.11.19").hasRedis("--tls")
 	if err := os.Remove(filepath.Join(m.root, "bin", "redis-server")); err != nil {

@@ -13,6 +13,8 @@ type answer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	// gateway says that no CA gave it: the one behind the front couldn't be asked.
+	gateway bool
 }
 
 func newAnswer() *answer { return &answer{header: http.Header{}} }

@@ -17,9 +17,13 @@ import (
 // drainTime bounds how long Close waits for requests whose hooks don't return.
 const drainTime = 5 * time.Second
 
+// anyPort is an address of this machine alone, with a port that the system chooses.
+const anyPort = "127.0.0.1:0"
+
 // CA is a running certificate authority. Its methods may be called from any goroutine, also after Close.
 type CA struct {
-	pebble    *pebble
+	upstream  upstream
+	pebble    *pebble // the upstream, or nil where that is Boulder
 	directory string
 	leaf      tls.Certificate
 	rootPEM   []byte
@@ -47,8 +51,9 @@ func Start(ctx context.Context, options Options) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &CA{pebble: newPebble(o), leaf: leaf, rootPEM: rootPEM, now: o.Now, log: o.Log, reuse: o.OrderReuse}
-	if err := c.open(ctx); err != nil {
+	p := newPebble(o)
+	c := &CA{upstream: p, pebble: p, leaf: leaf, rootPEM: rootPEM, now: o.Now, log: o.Log, reuse: o.OrderReuse}
+	if err := c.open(ctx, anyPort); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -61,31 +66,34 @@ func (c *CA) Second(ctx context.Context, options Options) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &CA{pebble: newPebble(o), leaf: c.leaf, rootPEM: c.rootPEM, now: o.Now, log: o.Log, reuse: o.OrderReuse}
-	if err := s.open(ctx); err != nil {
+	p := newPebble(o)
+	s := &CA{upstream: p, pebble: p, leaf: c.leaf, rootPEM: c.rootPEM, now: o.Now, log: o.Log, reuse: o.OrderReuse}
+	if err := s.open(ctx, anyPort); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// Door opens another way in to the same CA, until Close or the end of ctx: an address with an edge, hooks and a record of its own, so that one
-// client can be watched while others are busy, and with or without OrderReuse, as in Options. Closing the CA leaves it open.
+// Door opens another way in to the same CA, until Close or the end of ctx: an address with an edge,
+// hooks and a record of its own, so that one client can be watched while others are busy. Before
+// Pebble it is with or without OrderReuse, as in Options. Closing the CA leaves it open.
 func (c *CA) Door(ctx context.Context, orderReuse bool) (*CA, error) {
-	d := &CA{pebble: c.pebble, leaf: c.leaf, rootPEM: c.rootPEM, now: c.now, log: c.log, reuse: orderReuse}
-	if err := d.open(ctx); err != nil {
+	d := &CA{upstream: c.upstream, pebble: c.pebble, leaf: c.leaf, rootPEM: c.rootPEM, now: c.now, log: c.log, reuse: orderReuse}
+	if err := d.open(ctx, anyPort); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
 // open listens, and answers when the CA does.
-func (c *CA) open(ctx context.Context) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+func (c *CA) open(ctx context.Context, address string) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listening for ACME: %w", err)
 	}
-	c.directory, c.ended = (&url.URL{Scheme: "https", Host: listener.Addr().String(), Path: pathDirectory}).String(), make(chan struct{})
+	c.directory, c.ended = (&url.URL{Scheme: "https", Host: listener.Addr().String(), Path: c.upstream.directory()}).String(), make(chan struct{})
 	c.server = &http.Server{
+		Addr:              listener.Addr().String(),
 		Handler:           c,
 		TLSConfig:         &tls.Config{Certificates: []tls.Certificate{c.leaf}, MinVersion: tls.VersionTLS12},
 		ConnContext:       withConn,
@@ -122,8 +130,8 @@ func (c *CA) DirectoryURL() string { return c.directory }
 // certificates that the CA issues.
 func (c *CA) TLSRootPEM() []byte { return bytes.Clone(c.rootPEM) }
 
-// IssuerRootPEM is the root that issued certificates chain to.
-func (c *CA) IssuerRootPEM() []byte { return c.pebble.ca.GetRootCert(0).PEM() }
+// IssuerRootPEM is the root that issued certificates chain to, or the roots.
+func (c *CA) IssuerRootPEM() []byte { return c.upstream.roots() }
 
 // Close stops listening, waits for the requests being answered and returns when nothing runs any more. It may
 // be called more than once, but not from a hook. A hook that doesn't return is left behind after 5 s.
@@ -131,3 +139,6 @@ func (c *CA) Close() {
 	c.end()
 	<-c.ended
 }
+
+// host is the address that it listens at, as clients write it.
+func (c *CA) host() string { return c.server.Addr }

@@ -32,7 +32,7 @@ func (c *CA) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	r := newRequest(hr, body, c.now())
-	c.pebble.locate(hr, &r)
+	c.upstream.locate(hr, &r)
 	r.reuse = c.reuse
 	inFlight, wait, refused := c.edge.enter(r.Time)
 	r.InFlight = inFlight
@@ -72,13 +72,17 @@ func (x *exchange) answer() {
 		x.finish(nil, v)
 		return
 	}
-	a, order := x.pebble.serve(x.hr, x.body, asked)
+	a, order := x.upstream.serve(x.hr, x.body, asked)
 	var ordered *Order
 	if order.ID != "" {
 		ordered = x.record.ordered(asked, order)
 	}
+	x.note(a)
 	done := x.record.update(x.kept, func(r *Request) {
-		r.Upstream, r.BadNonce = a.status, a.badNonce()
+		r.BadNonce = a.badNonce()
+		if !a.gateway {
+			r.Upstream = a.status
+		}
 		if order.ID != "" {
 			r.OrderURL, r.Names = order.URL, order.Names
 		}
@@ -118,10 +122,11 @@ func (x *exchange) sendInstead(v Verdict) {
 	}
 	a.header = a.header.Clone() // a hook may give one verdict many times
 	if v.nonce && x.hr.Method == http.MethodPost {
-		if nonce, err := x.pebble.nonce(x.hr); err == nil {
+		if nonce, err := x.upstream.nonce(x.hr); err == nil {
 			a.header.Set("Replay-Nonce", nonce)
 		}
 	}
+	x.note(&a)
 	x.sent(a.status)
 	a.send(x.w, whole)
 }

@@ -44,6 +44,13 @@ var exactPaths = map[string]Kind{
 	"/order-plz":            KindNewOrder,
 	"/revoke-cert":          KindRevoke,
 	"/rollover-account-key": KindKeyChange,
+
+	boulderDirectory:    KindDirectory,
+	boulderNewNonce:     KindNewNonce,
+	"/acme/new-acct":    KindNewAccount,
+	"/acme/new-order":   KindNewOrder,
+	"/acme/revoke-cert": KindRevoke,
+	"/acme/key-change":  KindKeyChange,
 }
 
 var prefixPaths = []struct {
@@ -58,9 +65,18 @@ var prefixPaths = []struct {
 	{"/chalZ/", KindChallenge},
 	{"/certZ/", KindCertificate},
 	{"/draft-ietf-acme-ari-03/renewalInfo/", KindRenewalInfo},
+
+	{boulderAccount, KindAccount},
+	{boulderOrder, KindOrder},
+	{boulderFinalize, KindFinalize},
+	{boulderAuthz, KindAuthorization},
+	{boulderChallenge, KindChallenge},
+	{boulderCert, KindCertificate},
+	{boulderRenewal, KindRenewalInfo},
 }
 
-// classify returns the kind of a request path, and the id in it where its kind has one.
+// classify returns the kind of a request path, and the id in it where its kind has one. No path of
+// Pebble's is one of Boulder's.
 func classify(path string) (Kind, string) {
 	if kind, ok := exactPaths[path]; ok {
 		return kind, ""

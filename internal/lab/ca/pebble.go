@@ -80,6 +80,10 @@ func setenv(values map[string]string) (restore func()) {
 	}
 }
 
+func (*pebble) directory() string { return pathDirectory }
+
+func (p *pebble) roots() []byte { return p.ca.GetRootCert(0).PEM() }
+
 // serve has Pebble do one request. For a new-order it returns the order's outcome too.
 func (p *pebble) serve(hr *http.Request, body []byte, r Request) (*answer, Order) {
 	p.mu.Lock()

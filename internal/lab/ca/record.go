@@ -26,6 +26,7 @@ type record struct {
 	mu       sync.Mutex
 	requests []*Request
 	orders   []*Order
+	links    map[int]string // Seq → the unpause link that it got
 }
 
 // open gives the request its number and keeps it. The fields of what was kept change under the record's lock.

@@ -35,6 +35,10 @@ type Request struct {
 	Upstream int
 	// Status is what was sent to the client, 0 before that and if the connection was cut instead.
 	Status int
+	// Problem, Detail and RetryAfter tell a refusal, a status of 400 and more: the last part of the
+	// problem's type and its text (RFC 8555 section 6.7), and the header as it was. They are the
+	// CA's, or what a hook or the edge answered in its place. An unpause link is without its token.
+	Problem, Detail, RetryAfter string
 	// Refused says that the edge refused it, BadNonce that its nonce was, by the CA or by a hook.
 	Refused, BadNonce bool
 	// Cut says that the lab ended the connection before the whole answer was out.
@@ -58,7 +62,7 @@ func newRequest(hr *http.Request, body []byte, now time.Time) Request {
 		Time:   now.UTC(),
 		Kind:   kind,
 		Method: hr.Method,
-		URL:    "https://" + hr.Host + hr.RequestURI,
+		URL:    withoutToken("https://" + hr.Host + hr.RequestURI),
 	}
 	if hr.Method != http.MethodPost {
 		return r

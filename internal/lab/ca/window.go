@@ -23,6 +23,10 @@ func (c *CA) SetRenewalWindow(certPEM []byte, start, end time.Time) error {
 // SetRenewalInfo makes renewal-info answer body, well-formed or not, for the certificate whose leaf comes
 // first in certPEM. An empty body gives back Pebble's own window: two days about two thirds of the life.
 func (c *CA) SetRenewalInfo(certPEM []byte, body string) error {
+	p := c.pebble
+	if p == nil {
+		return fmt.Errorf("setting renewal info: %w", errBoulder)
+	}
 	block, _ := pem.Decode(certPEM)
 	if block == nil {
 		return fmt.Errorf("setting renewal info: certPEM holds no PEM block")
@@ -31,9 +35,9 @@ func (c *CA) SetRenewalInfo(certPEM []byte, body string) error {
 	if err != nil {
 		return fmt.Errorf("setting renewal info: %w", err)
 	}
-	c.pebble.mu.Lock()
-	defer c.pebble.mu.Unlock()
-	if err := c.pebble.db.SetARIResponse(cert.SerialNumber, body); err != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.db.SetARIResponse(cert.SerialNumber, body); err != nil {
 		return fmt.Errorf("setting renewal info: %w", err)
 	}
 	return nil

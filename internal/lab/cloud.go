@@ -1,9 +1,13 @@
-// Package lab is the cloud on a laptop: a CA that really validates, DNS that settles slowly, an AWS emulator, and the two real bootstrap
-// binaries behind a Lambda Runtime API, a schedule and a queue's event source mapping. The demo and the end-to-end tests use it alike,
-// and reach the functions only as AWS does: through the schedule and the queue.
+// Package lab is the cloud on a laptop: a CA that really validates, DNS that settles slowly, an AWS
+// emulator, and the two real bootstrap binaries behind a Lambda Runtime API, a schedule and a
+// queue's event source mapping. The demo and the end-to-end tests use it alike, and reach the
+// functions only as AWS does: through the schedule and the queue.
 //
-//	schedule ─▶ plan ─▶ queue ─▶ mapping ─▶ renew ─▶ front ─▶ Pebble
-//	              │        emulator: DynamoDB, SQS, Secrets Manager, EventBridge, Route 53 ─▶ name server ─▶ Pebble
+//	schedule ─▶ plan ─▶ queue ─▶ mapping ─▶ renew ─▶ front ─▶ CA
+//	              │        emulator: DynamoDB, SQS, Secrets Manager, EventBridge, Route 53 ─▶ name server ─▶ CA
+//
+// The CA is Pebble, which starts in no time and has no limits, or Boulder, which is Let's Encrypt's
+// own (Options.Authority).
 //
 // Everything listens on free ports of the loopback and ends with the process, however that ends.
 package lab
@@ -21,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"github.com/certpace/certpace/internal/lab/boulder"
 	"github.com/certpace/certpace/internal/lab/ca"
 	"github.com/certpace/certpace/internal/lab/emulator"
 	"github.com/certpace/certpace/internal/lab/lambda"
@@ -33,16 +38,17 @@ const home = "certpace"
 
 // Options describe a lab. Binaries is required; the zero value of everything else has a default.
 type Options struct {
-	Binaries      string        // folder with plan/bootstrap, renew/bootstrap and certpace, as make lab builds them
-	Python        string        // of the emulator; empty for the one that make builds
-	DNSDelay      time.Duration // how long a change of Route 53 stays PENDING; default 1 s
-	ACMERate      float64       // requests a second; default 20
-	WorkerTimeout time.Duration // of one invocation of the worker; default 60 s
-	Visibility    time.Duration // of the queue; default six times the worker's timeout, as Terraform sets it
-	BatchSize     int           // jobs in one invocation, at most; default 20, as Terraform sets it
-	NonceReject   int           // how often, in percent, the CA refuses a good nonce
-	OrderReuse    bool          // the CA hands out pending orders again, as Let's Encrypt does
-	Log           io.Writer     // what the functions, the CA and the emulator print, beside the lab's own record of it; nil for none
+	Binaries      string           // folder with plan/bootstrap, renew/bootstrap and certpace, as make lab builds them
+	Python        string           // of the emulator; empty for the one that make builds
+	DNSDelay      time.Duration    // how long a change of Route 53 stays PENDING; default 1 s
+	ACMERate      float64          // requests a second; default 20
+	WorkerTimeout time.Duration    // of one invocation of the worker; default 60 s
+	Visibility    time.Duration    // of the queue; default six times the worker's timeout, as Terraform sets it
+	BatchSize     int              // jobs in one invocation, at most; default 20, as Terraform sets it
+	NonceReject   int              // how often, in percent, the CA refuses a good nonce
+	OrderReuse    bool             // the CA hands out pending orders again, as Let's Encrypt does
+	Authority     *boulder.Options // Let's Encrypt's own CA in Pebble's place, whose resolver is the lab's; nil for Pebble
+	Log           io.Writer        // what the functions, the CA and the emulator print, beside the lab's own record of it; nil for none
 }
 
 func (o Options) withDefaults() Options {
@@ -72,11 +78,13 @@ type Cloud struct {
 	Directory    string // of the CA, as this deployment reaches it
 	AccessKey    string // by its id: who signed a call to AWS
 
-	AWS   *emulator.Emulator
-	DNS   *nameserver.Server
-	CA    *ca.CA
-	Plan  *lambda.Function
-	Renew *lambda.Function
+	AWS *emulator.Emulator
+	DNS *nameserver.Server
+	CA  *ca.CA
+	// Boulder is what stands behind the CA's front, with Options.Authority; nil for Pebble.
+	Boulder *boulder.Boulder
+	Plan    *lambda.Function
+	Renew   *lambda.Function
 
 	DynamoDB *dynamodb.Client
 	SQS      *sqs.Client
@@ -152,11 +160,19 @@ func (c *Cloud) startDNS(ctx context.Context) (err error) {
 	return err
 }
 
-func (c *Cloud) startCA(context.Context) (err error) {
+func (c *Cloud) startCA(ctx context.Context) (err error) {
+	if c.Authority != nil {
+		return c.startBoulder(ctx)
+	}
 	c.CA, err = ca.Start(context.Background(), ca.Options{Resolver: c.DNS.Addr(), NonceReject: c.NonceReject, OrderReuse: c.OrderReuse, Log: c.transcript})
 	if err == nil {
-		c.Directory = c.CA.DirectoryURL()
-		c.closers = append(c.closers, func() error { c.CA.Close(); return nil })
+		c.opened()
 	}
 	return err
+}
+
+// opened notes that the CA's front is there.
+func (c *Cloud) opened() {
+	c.Directory = c.CA.DirectoryURL()
+	c.closers = append(c.closers, func() error { c.CA.Close(); return nil })
 }

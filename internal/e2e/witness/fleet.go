@@ -21,6 +21,8 @@ type Entry struct {
 	KeyType string   `json:"key_type,omitempty"`
 	CSR     string   `json:"csr,omitempty"`
 	ACM     []Import `json:"acm,omitempty"`
+	Profile string   `json:"profile,omitempty"`
+	Chain   string   `json:"preferred_chain,omitempty"`
 
 	Fallback *Fallback `json:"fallback,omitempty"`
 }

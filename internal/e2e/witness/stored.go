@@ -147,6 +147,16 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
+// Certificates reads a field of a secret that holds certificates, one after the other.
+func Certificates(t testing.TB, text string) []*x509.Certificate {
+	t.Helper()
+	all, err := certificates(text)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("reading %d certificates: %v", len(all), err)
+	}
+	return all
+}
+
 func certificates(text string) (all []*x509.Certificate, err error) {
 	for rest := []byte(text); len(rest) > 0; {
 		var block *pem.Block

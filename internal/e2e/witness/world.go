@@ -57,6 +57,22 @@ func Main(m *testing.M, o lab.Options, use func(*World)) (code int) {
 	return code
 }
 
+// Start runs a lab for one test, and holds the same at its end. Where the CA is Pebble there can be
+// only one in a process.
+func Start(t *testing.T, o lab.Options) *World {
+	t.Helper()
+	w, err := start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.end(); err != nil {
+			t.Errorf("after the test: %v", err)
+		}
+	})
+	return w
+}
+
 func start(o lab.Options) (*World, error) {
 	var err error
 	if o.Binaries, err = binaries(); err != nil {

@@ -137,8 +137,11 @@ func (b *Boulder) SetLimits(ctx context.Context, changes Limits) error {
 	b.mu.Lock()
 	b.limits = limits
 	b.mu.Unlock()
-	return b.Restart(ctx, limited()...)
+	return b.Reload(ctx)
 }
+
+// Reload starts the parts that enforce limits anew, with the file limits.yml as it is.
+func (b *Boulder) Reload(ctx context.Context) error { return b.Restart(ctx, limited()...) }
 
 // awaitDirectory returns when the WFE answers.
 func (b *Boulder) awaitDirectory(ctx context.Context) error {

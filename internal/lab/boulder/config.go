@@ -13,6 +13,7 @@ type object = map[string]any
 const (
 	caaIdentity = "ca.certpace-lab.com"
 	website     = "https://certpace-lab.com/"
+	userAgent   = "certpace-lab" // of the CA's own requests; the CT logs take those of no other
 )
 
 // config writes one JSON file for each component.
@@ -91,7 +92,7 @@ func (c config) sa() object {
 
 func (c config) publisher() object {
 	return object{
-		"userAgent": "certpace-lab", "chains": c.chainFiles(chains[:2]), "tls": c.tls("publisher"), "features": object{},
+		"userAgent": userAgent, "chains": c.chainFiles(chains[:2]), "tls": c.tls("publisher"), "features": object{},
 		"grpc": c.grpc("publisher", map[string][]string{"Publisher": {"ra"}}),
 	}
 }
@@ -102,7 +103,7 @@ var perspectives = []string{"ARIN", "RIPE", "APNIC"}
 
 func (c config) validator(member, part, caller string) object {
 	return object{
-		"userAgent": "certpace-lab", "dnsTries": 3, "dnsStaticResolvers": []string{c.addr("doh")}, "dnsTimeout": "10s",
+		"userAgent": userAgent, "dnsTries": 3, "dnsStaticResolvers": []string{c.addr("doh")}, "dnsTimeout": "10s",
 		"issuerDomain": caaIdentity, "tls": c.tls(member), "features": object{},
 		"accountURIPrefixes": []string{"https://" + c.addr("front") + "/acme/acct/"},
 		"grpc":               c.grpc(part, map[string][]string{"va.VA": {caller}, "va.CAA": {caller}}),

@@ -27,7 +27,7 @@ func (f files) ctLogs(p ports) error {
 		if err != nil {
 			return fmt.Errorf("making a CT log: %w", err)
 		}
-		personalities = append(personalities, object{"UserAgent": "lab", "Addr": p.addr(l.part), "PrivKey": base64.StdEncoding.EncodeToString(secret)})
+		personalities = append(personalities, object{"UserAgent": userAgent, "Addr": p.addr(l.part), "PrivKey": base64.StdEncoding.EncodeToString(secret)})
 		operators = append(operators, operator(l.operator, "http://"+p.addr(l.part), public))
 	}
 	if err := f.writeJSON("ct.json", object{"Personalities": personalities}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // Certificate is one that the CA signed, as its database has it.
@@ -62,4 +63,24 @@ func (b *Boulder) Counts(ctx context.Context) (c Counts, err error) {
 		}
 	}
 	return c, nil
+}
+
+// Revoked are the serial numbers, in lower-case hex, of the certificates that the CA revoked.
+func (b *Boulder) Revoked(ctx context.Context) (serials []string, err error) {
+	rows, err := b.sql(ctx, "SELECT serial FROM boulder_sa.certificateStatus WHERE status = 'revoked';")
+	for _, row := range rows {
+		serials = append(serials, row[0])
+	}
+	return serials, err
+}
+
+// Age makes the CA think that it issued a certificate earlier, as nobody but a test does: its
+// suggested window follows. The certificate itself stays as it is.
+func (b *Boulder) Age(ctx context.Context, serial string, by time.Duration) error {
+	if !serialText.MatchString(serial) {
+		return fmt.Errorf("making a certificate older: %.60q is no serial number; give it in lower-case hex", serial)
+	}
+	_, err := b.sql(ctx, fmt.Sprintf(`UPDATE boulder_sa.certificates SET issued = issued - INTERVAL %[1]d SECOND, expires = expires - INTERVAL %[1]d SECOND WHERE serial = '%[2]s';`,
+		int64(by/time.Second), serial))
+	return err
 }

@@ -30,9 +30,6 @@ func (m machine) proof(form string, environment ...string) (output string, code 
 			m.t.Fatal(err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(checkout, "internal", "e2e", "boulder"), 0o755); err != nil {
-		m.t.Fatal(err)
-	}
 	return m.runs(exec.CommandContext(m.t.Context(), filepath.Join(checkout, "scripts", "proof"), form), environment...)
 }
 

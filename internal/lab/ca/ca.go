@@ -140,5 +140,5 @@ func (c *CA) Close() {
 	<-c.ended
 }
 
-// host is the address that it listens at, as clients write it.
+// host is the host:port that it listens at.
 func (c *CA) host() string { return c.server.Addr }

@@ -33,7 +33,7 @@ func (c *CA) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 	r := newRequest(hr, body, c.now())
 	c.upstream.locate(hr, &r)
-	r.reuse = c.reuse
+	r.reuse, r.door = c.reuse, c.host()
 	inFlight, wait, refused := c.edge.enter(r.Time)
 	r.InFlight = inFlight
 	x := &exchange{CA: c, w: w, hr: hr, body: body, kept: c.record.open(r), leave: sync.OnceFunc(c.edge.leave)}

@@ -36,7 +36,7 @@ func (c *CA) IssuedNow(ctx context.Context) ([]Issuance, error) {
 	return c.upstream.issued(ctx, c.host(), c.Orders())
 }
 
-// issued needs no host: each order of a door is in the door's own record.
+// issued needs no door: each order of a door is in the door's own record.
 func (p *pebble) issued(_ context.Context, _ string, orders []Order) ([]Issuance, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

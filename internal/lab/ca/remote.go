@@ -26,7 +26,7 @@ type Signed struct {
 	Order    string // its id
 	Account  string // its id
 	Replaces string // a certificate ID (RFC 9773 section 4.1), or empty
-	Profile  string
+	Profile  string // empty: the default one
 	DER      []byte
 }
 
@@ -47,10 +47,12 @@ func Behind(ctx context.Context, u Upstream, o Options) (*CA, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &CA{upstream: newRemote(u), leaf: leaf, rootPEM: rootPEM, now: o.Now, log: o.Log}
+	r := newRemote(u)
+	c := &CA{upstream: r, leaf: leaf, rootPEM: rootPEM, now: o.Now, log: o.Log}
 	if err := c.open(ctx, u.Address); err != nil {
 		return nil, err
 	}
+	r.seen.front(c.host())
 	return c, nil
 }
 
@@ -66,7 +68,7 @@ type remote struct {
 
 func newRemote(u Upstream) *remote {
 	u.WFE, u.SFE = strings.TrimSuffix(u.WFE, "/"), strings.TrimSuffix(u.SFE, "/")
-	return &remote{Upstream: u, client: &http.Client{
+	return &remote{Upstream: u, seen: newSeen(), client: &http.Client{
 		// What passes is passed as it is: an answer is neither unpacked nor its redirect followed.
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: 20 * time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -84,7 +86,7 @@ func (r *remote) serve(hr *http.Request, body []byte, asked Request) (*answer, O
 	if err != nil {
 		return badGateway(), Order{}
 	}
-	return a, r.seen.answered(hr, asked.Kind, a)
+	return a, r.seen.answered(hr, asked, a)
 }
 
 // ask sends a request as Let's Encrypt's load balancers do: Boulder takes the scheme of its URLs, and

@@ -46,7 +46,8 @@ type Request struct {
 	// Half says that it was cut in the middle of the answer's body: the header was out.
 	Half bool
 
-	reuse bool // it came by a door with OrderReuse
+	reuse bool   // it came by a door with OrderReuse
+	door  string // the host:port of the door that it came by
 }
 
 // clone lets a Request leave the package without sharing its slice.

@@ -17,8 +17,8 @@ type upstream interface {
 	serve(hr *http.Request, body []byte, r Request) (*answer, Order)
 	// nonce takes a fresh one, for an answer that the front gives in the CA's place.
 	nonce(hr *http.Request) (string, error)
-	// issued is what the CA signed for the orders that came by one host, in their order.
-	issued(ctx context.Context, host string, orders []Order) ([]Issuance, error)
+	// issued is what the CA signed for the orders that came by one door, in their order.
+	issued(ctx context.Context, door string, orders []Order) ([]Issuance, error)
 	// roots are what it issues chains to, PEM.
 	roots() []byte
 	// healthy is nil if the CA's parts answer before ctx ends.

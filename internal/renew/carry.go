@@ -59,6 +59,9 @@ func (c *carrier) step(order Order) (Order, error) {
 		}
 		return c.finalize(order)
 	case Invalid:
+		if c.sent == 0 {
+			c.unissued()
+		}
 		return Order{}, c.invalid(c.ca, order)
 	case Processing:
 		err = c.wait(order)

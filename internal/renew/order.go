@@ -35,7 +35,21 @@ func (r *run) order(ca CA) (Order, error) {
 	if r.iss.Rehearsal == "" { // with no key there is none that another certificate's could be taken for
 		r.iss.Hold = earlier(order.Expires, r.Now().Add(longestOrder))
 	}
-	return order, r.progress()
+	return order, r.ordered()
+}
+
+// ordered writes the order down, and dates anew what the CA has counted with its answer, in one
+// transaction. Where a bucket moved meanwhile it stays as it is.
+func (r *run) ordered() error {
+	if writes := budget.Counted(r.under, r.spent, r.Now()); len(writes) > 0 {
+		i, err := r.pay(r.iss, writes, nil)
+		if err == nil {
+			r.iss = i
+			return nil
+		}
+		r.log.Info("what the order had paid stays dated as it was", "cause", err.Error())
+	}
+	return r.progress()
 }
 
 // line waits until no other order is being made at the CA, whose budgets it would race for; what it
@@ -186,6 +200,7 @@ func (r *run) attempt(ca CA) (Order, error) {
 		r.turnedDown(err)
 	}
 	if unknown(err) {
+		r.spent = nil // the CA may count it later than it shows the order
 		if err := r.heed(err); err != nil {
 			return Order{}, err
 		}

@@ -25,14 +25,31 @@ func (r *run) turnedDown(err error) {
 func (r *run) refund(err error, taught map[budget.Key]budget.Bucket) {
 	spent := untaken(r.spent, err)
 	r.spent = nil
-	if len(spent) == 0 || !refusal(err) {
-		return
+	if len(spent) > 0 && refusal(err) {
+		r.giveBack("giving back what the refused order had paid", spent, taught)
 	}
+}
+
+// unissued gives back what the CA counts when it issues: an order of this invocation has failed
+// that was never finalized, and nothing will be issued for it. What an earlier invocation paid
+// stays paid; how it found its buckets isn't known.
+func (r *run) unissued() {
+	spent := countedLater(r.spent)
+	r.spent = nil
+	if len(spent) > 0 {
+		r.iss.Paid = nil
+		r.giveBack("giving back what the failed order had paid", spent, nil)
+	}
+}
+
+// giveBack undoes writes where the buckets stand as those left them, together with what the
+// issuance is now.
+func (r *run) giveBack(doing string, spent []budget.Write, taught map[budget.Key]budget.Bucket) {
 	keys := make([]budget.Key, 0, len(spent))
 	for _, w := range spent {
 		keys = append(keys, w.Key)
 	}
-	failed := r.contend("giving back what the refused order had paid", func() (Issuance, error) {
+	failed := r.contend(doing, func() (Issuance, error) {
 		have, err := r.Budgets.Buckets(r.work, keys)
 		if err != nil {
 			return Issuance{}, fmt.Errorf("reading the budgets of the order: %w", err)
@@ -40,7 +57,7 @@ func (r *run) refund(err error, taught map[budget.Key]budget.Bucket) {
 		return r.pay(r.iss, budget.Refund(spent, have, taught), nil)
 	})
 	if failed != nil {
-		r.log.Warn("what the refused order had paid stays paid", "cause", failed.Error())
+		r.log.Warn(doing+" failed, it stays paid", "cause", failed.Error())
 	}
 }
 
@@ -59,6 +76,11 @@ func untaken(spent []budget.Write, err error) []budget.Write {
 	if errors.As(err, &denied) && (denied.Paused || denied.Limit != "") {
 		return spent
 	}
+	return countedLater(spent)
+}
+
+// countedLater lists what of spent the CA counts when it issues, and not when it is asked.
+func countedLater(spent []budget.Write) []budget.Write {
 	return slices.DeleteFunc(slices.Clone(spent), func(w budget.Write) bool { return w.Key.Limit.AtRequest() })
 }
 

@@ -66,6 +66,7 @@ func (r *run) decide() (budget.Verdict, error) {
 	if err != nil {
 		return budget.Verdict{}, err
 	}
+	r.under = limits
 	now := r.Now()
 	past, err := r.past(host, now)
 	if err != nil {

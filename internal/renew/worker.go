@@ -202,6 +202,7 @@ type carried struct {
 	failing   []budget.Key   // names that failed lately or are paused, as the budgets had it when the order was paid for
 	marked    []budget.Key   // those of them that are paused
 	spent     []budget.Write // by the request that is on its way
+	under     budget.Limits  // the limits that it was paid under
 	searched  bool           // the CA was asked for the account's orders, for one whose answer was lost
 	listed    bool           // and it showed them
 	added     []string       // names of the certificate that the CA added to those that were ordered

@@ -30,6 +30,7 @@ type flight struct {
 	request Request
 	kind    budget.Renewal // as the CA sees it
 	lands   time.Time
+	spent   []budget.Write // as the order left its buckets
 }
 
 // work does everything that happens before to.
@@ -163,7 +164,7 @@ func (w *worker) exempt(u *inventory.InUse, now time.Time) bool {
 func (w *worker) order(e *entry, l letter, r Request, spent []budget.Write, now time.Time) {
 	w.open(now)
 	kind, denied := w.ca.NewOrder(r, now)
-	f := &flight{entry: e, letter: l, request: r, kind: kind, lands: now.Add(w.scenario.Issuance)}
+	f := &flight{entry: e, letter: l, request: r, kind: kind, lands: now.Add(w.scenario.Issuance), spent: spent}
 	w.tally.ordered(now)
 	w.events.write(f.event(eventOrder, now))
 	if denied != nil {
@@ -172,6 +173,7 @@ func (w *worker) order(e *entry, l letter, r Request, spent []budget.Write, now 
 		w.refused(e, l, *denied, spent, now)
 		return
 	}
+	w.shelf.write(budget.Counted(w.shelf.limits, spent, now.Add(min(answer, w.scenario.Issuance))))
 	e.certificate.Status.Issuance = e.certificate.Name
 	e.certificate.Status.Due = f.lands.Add(renew.LeaseMargin)
 	w.shelf.put(e)
@@ -247,6 +249,7 @@ func (w *worker) land() {
 	for _, n := range needs {
 		w.shelf.buckets[n.Key] = budget.Drained(n.Limit, w.shelf.buckets[n.Key], now, now)
 	}
+	w.refund(atIssuance(f.spent), nil) // the CA counts nothing at issuance: there is none
 	w.fail(f.entry, f.letter, now, reason.ValidationFailed)
 }
 

@@ -35,11 +35,12 @@ func (r *rig) fleet(t *testing.T, n int, domains ...string) (all []witness.Entry
 	return all
 }
 
-// allowed is how long the CA makes n orders wait that are spread evenly over domains: those that
-// fit at once go at once, each further one when a token comes back. Nobody can be quicker.
-func allowed(l boulder.Limits, n, domains int) time.Duration {
+// allowed is how long the CA makes n orders wait that are spread evenly over domains, where a share
+// of each bucket is left alone: those that fit at once go at once, each further one when a token
+// comes back. Nobody can be quicker.
+func allowed(l boulder.Limits, n, domains int, kept float64) time.Duration {
 	wait := func(l budget.Limit, n int) time.Duration {
-		return time.Duration(max(0, int64(n)-l.Burst)) * l.Emission()
+		return time.Duration(max(0, int64(n)-l.Burst+budget.Reserve(l, 1-kept))) * l.Emission()
 	}
 	return max(wait(l[budget.NewOrdersPerAccount], n), wait(l[budget.CertificatesPerRegisteredDomain], (n+domains-1)/domains))
 }
@@ -75,16 +76,21 @@ func (r *rig) makespan(t *testing.T, began time.Time, all []witness.Entry, patie
 	return took
 }
 
+// A fifth of each bucket is kept for people. In the whole proof that is little beside the waiting, and
+// the fleet must be done within a tenth more than the limits allow anybody. The short form waits
+// little, so that this fifth, and a tick, are much.
 func TestAFleetUnderSmallLimitsIsNeverDenied(t *testing.T) {
 	n, domains := 16, []string{"fleet-one.com", "fleet-two.com"}
+	most := allowed(small, n, len(domains), 0.2)*11/10 + tick
 	if os.Getenv(formVariable) == "whole" {
 		n, domains = 40, append(domains, "fleet-three.com", "fleet-four.com")
+		most = allowed(small, n, len(domains), 0) * 11 / 10
 	}
 	r := start(t, small)
 	r.Watch(t)
 	all := r.fleet(t, n, domains...)
 	r.Apply(t, all...)
-	best := allowed(small, n, len(domains))
+	best := allowed(small, n, len(domains), 0)
 	var c comparison
 	began := time.Now()
 	stop := r.watched(t, &c)
@@ -92,8 +98,8 @@ func TestAFleetUnderSmallLimitsIsNeverDenied(t *testing.T) {
 	stop()
 	t.Logf("%d certificates over %d domains in %s; the limits allow %s: %.2f times", n, len(domains),
 		took.Round(100*time.Millisecond), best, took.Seconds()/best.Seconds())
-	if most := best + best/10; took > most {
-		t.Errorf("it took %s; the limits allow %s, and a tenth more is %s", took, best, most)
+	if took > most {
+		t.Errorf("it took %s, want %s at most", took, most)
 	}
 	r.counts(t, n, n)
 	c.check(t)
@@ -106,7 +112,7 @@ func TestForcedJobsOfOneDomainAreNeverDenied(t *testing.T) {
 	r.Watch(t)
 	all := r.fleet(t, n, "forced-one.com")
 	r.Apply(t, all...)
-	best := allowed(small, n, 1)
+	best := allowed(small, n, 1, 0)
 	var c comparison
 	began := time.Now()
 	for _, e := range all {

@@ -80,6 +80,9 @@ func TestRegistrationInterrupted(t *testing.T) {
 		{name: "the URL is written, but its answer is lost", firstFails: true, registrations: 1, allowed: 1,
 			onSave: func(n int) (bool, error) { return true, errorAt(n, 2) }},
 		{name: "newAccount's answer is lost: it is sent again, and the CA answers the same account", fault: fault{lose: true}, registrations: 2, allowed: 1},
+		{name: "newAccount's answer breaks off after its header: it is sent again, signed as before", fault: fault{cut: true}, registrations: 2, allowed: 1},
+		{name: "newAccount fails inside, though it names the account: it is sent again, signed as before", registrations: 2, allowed: 1,
+			fault: fault{answer: problemBody(500, "serverInternal", "later").answer, after: true}},
 		{name: "newAccount's answer is HTML, though it names the account", fault: fault{answer: answers(201, html).answer, after: true}, registrations: 1, allowed: 1},
 		{name: "newAccount meets an overload", fault: answers(503, html), registrations: 2, allowed: 1},
 		{name: "newAccount is refused: later it is tried with the same key", fault: problemBody(403, "unauthorized", "no"), firstFails: true, registrations: 2, allowed: 2},
@@ -115,6 +118,23 @@ func TestRegistrationInterrupted(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheQuestionForAnAccountIsSignedAsBeforeWhereItsAnswerBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, m := newFakeCA(t), &memory{onSave: func(n int) (bool, error) { return n != 2, errorAt(n, 2) }}
+		if _, err := newIssuer(f, m).OpenAccount(t.Context(), "0", caDirectory, freely); err == nil {
+			t.Fatal("the account's URL was stored")
+		}
+		f.fault = func(s seen, n int) fault { return fault{cut: s.kind == "account" && n == 2} }
+		ca, err := newIssuer(f, m).OpenAccount(t.Context(), "0", caDirectory, freely)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if kept := m.kept["ca.test/0"]; kept.URL != ca.Account() || registrations(f) != 1 {
+			t.Errorf("kept %v after %d registrations", kept, registrations(f))
+		}
+	})
 }
 
 func errorAt(n, at int) error {

@@ -55,6 +55,10 @@ func (f *fakeCA) signed(w http.ResponseWriter, req *http.Request, body []byte) b
 		return false
 	}
 	delete(f.nonces, p.Nonce)
+	if p.JWK == nil && req.URL.Path == "/account" { // RFC 8555, 6.2
+		f.refuse(w, 400, "malformed", "Unable to validate JWS :: No embedded JWK in JWS header")
+		return false
+	}
 	key := f.keys[p.Kid]
 	if p.JWK != nil {
 		point := append(append([]byte{4}, decode64(p.JWK.X)...), decode64(p.JWK.Y)...) // uncompressed: SEC 1, 2.3.3

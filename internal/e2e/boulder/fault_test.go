@@ -25,8 +25,10 @@ type fate struct {
 // asked is how long a disturbed CA wants to be left alone.
 const asked = time.Second
 
-// half is a fate that only an answer with a body can meet.
-const half = "its answer is cut in half"
+const (
+	half   = "its answer is cut in half" // which only one with a body can be
+	inside = "the CA fails inside"
+)
 
 func fates() []fate {
 	return []fate{
@@ -36,7 +38,7 @@ func fates() []fate {
 		{name: half, what: ca.Truncate()},
 		{name: "the load balancer is busy", early: true, what: ca.ServiceBusy(asked)},
 		{name: "a proxy is busy that knows no ACME", early: true, what: ca.ServiceBusyHTML(0)},
-		{name: "the CA fails inside", early: true, what: failsInside()},
+		{name: inside, early: true, what: failsInside()},
 	}
 }
 

@@ -85,6 +85,7 @@ func (r *reader) certificate(at place, n ast.Node) (Entry, bool) {
 	r.requireDirectory(at, there)
 	before := len(r.faults)
 	e.Wanted.Domains = r.finish(at, domains, e.Wanted.Profile)
+	r.covered(at.child("domains").on(domains.line), e.Wanted)
 	r.second(at, n, &e.Wanted, min(domains.count, MaxNames))
 	if before == len(r.faults) && len(domains.names) == domains.count {
 		r.requested(at, n, there, &e.Wanted)

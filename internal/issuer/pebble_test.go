@@ -167,8 +167,8 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 func TestPebble(t *testing.T) {
 	p := startPebble(t)
 	var leaf *x509.Certificate
-	names := []string{"a.test", "*.a.test", "b.a.test"}
-	sorted := []string{"*.a.test", "a.test", "b.a.test"}
+	names := []string{"a.test", "*.a.test", "c.b.a.test"}
+	sorted := []string{"*.a.test", "a.test", "c.b.a.test"}
 
 	t.Run("an account is registered only under an external one that the CA knows", func(t *testing.T) {
 		for name, b := range map[string]*Binding{"none": nil, "unknown": {"kid-2", "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0"}, "another key": {"kid-1", "aHVudGVyMi1odW50ZXIyLWh1bnRlcjItaHVudGVyMi0"}} {

@@ -121,6 +121,10 @@ func (x *exchange) sendInstead(v Verdict) {
 		x.record.update(x.kept, func(r *Request) { r.BadNonce = true })
 	}
 	a.header = a.header.Clone() // a hook may give one verdict many times
+	if v.nonce {
+		index := "<https://" + x.hr.Host + x.upstream.directory() + `>;rel="index"`
+		a.header["Link"] = append([]string{index}, a.header["Link"]...)
+	}
 	if v.nonce && x.hr.Method == http.MethodPost {
 		if nonce, err := x.upstream.nonce(x.hr); err == nil {
 			a.header.Set("Replay-Nonce", nonce)

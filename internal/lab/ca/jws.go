@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -68,4 +69,24 @@ func (o wantedOrder) names() []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// revokedSerial is the serial number of the certificate in the payload of a revocation (RFC 8555
+// section 7.6), as Boulder writes it, "" if there is none.
+func revokedSerial(payload []byte) string {
+	var asked struct {
+		Certificate string `json:"certificate"`
+	}
+	if json.Unmarshal(payload, &asked) != nil {
+		return ""
+	}
+	der, err := base64.RawURLEncoding.DecodeString(asked.Certificate)
+	if err != nil {
+		return ""
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%036x", cert.SerialNumber)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-acme/lego/v4/log"
 	"github.com/miekg/dns"
@@ -21,7 +22,9 @@ const chaosVariable = "CERTPACE_TEST_CHAOS_CA"
 
 var (
 	lab  *CA
-	zone = &txtZone{values: map[string][]string{}}
+	zone = &txtZone{
+		values: map[string][]string{}, late: map[string]time.Duration{}, rcodes: map[string]int{}, count: map[string]int{},
+	}
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -60,6 +63,38 @@ func run(m *testing.M) int {
 type txtZone struct {
 	mu     sync.Mutex
 	values map[string][]string
+	late   map[string]time.Duration // how long a name's answer takes
+	rcodes map[string]int           // what a name is answered in the place of its values
+	count  map[string]int           // look-ups
+}
+
+// delay makes look-ups of a name take their time.
+func (z *txtZone) delay(name string, d time.Duration) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.late[dns.Fqdn(name)] = d
+}
+
+// answer makes look-ups of a name end with an error.
+func (z *txtZone) answer(name string, rcode int) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.rcodes[dns.Fqdn(name)] = rcode
+}
+
+// asked is how often a name was looked up.
+func (z *txtZone) asked(name string) int {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.count[dns.Fqdn(name)]
+}
+
+// begin counts a look-up, and says how long its answer takes.
+func (z *txtZone) begin(name string) time.Duration {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.count[name]++
+	return z.late[name]
 }
 
 func (z *txtZone) serve() (address string, stop func(), err error) {
@@ -93,9 +128,11 @@ func (z *txtZone) add(name, value string) {
 }
 
 func (z *txtZone) ServeDNS(w dns.ResponseWriter, query *dns.Msg) {
+	time.Sleep(z.begin(query.Question[0].Name))
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	reply := new(dns.Msg).SetReply(query)
+	reply.Rcode = z.rcodes[query.Question[0].Name]
 	for _, value := range z.values[query.Question[0].Name] {
 		reply.Answer = append(reply.Answer, &dns.TXT{
 			Hdr: dns.RR_Header{Name: query.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET},

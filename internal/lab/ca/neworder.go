@@ -26,6 +26,13 @@ func (p *pebble) newOrder(hr *http.Request, body []byte, r Request) (*answer, Or
 	made := p.db.GetOrderByID(lastSegment(a.header.Get("Location")))
 	if r.Profile == "" {
 		setProfile(made, DefaultProfile) // Pebble draws one at random
+		p.unnamed[made.ID] = true
+	}
+	if why := unacceptable(r.Names); why != "" {
+		supersede(made)
+		a.header.Del("Location")
+		a.refuseWith(http.StatusBadRequest, "malformed", why)
+		return a, Order{}
 	}
 	given, conflict := made, ""
 	if r.reuse {
@@ -36,8 +43,7 @@ func (p *pebble) newOrder(hr *http.Request, body []byte, r Request) (*answer, Or
 	}
 	if conflict != "" {
 		a.header.Del("Location")
-		a.header.Set("Content-Type", "application/problem+json")
-		a.replace(http.StatusConflict, []byte(problemJSON(http.StatusConflict, "alreadyReplaced", conflict)))
+		a.refuseWith(http.StatusConflict, "alreadyReplaced", conflict)
 		return a, Order{}
 	}
 	return a, p.present(a, hr.Host, given, given != made)
@@ -47,6 +53,7 @@ func (p *pebble) newOrder(hr *http.Request, body []byte, r Request) (*answer, Or
 func (p *pebble) present(a *answer, host string, o *core.Order, reused bool) Order {
 	base := "https://" + host
 	a.replace(http.StatusCreated, orderJSON(o, base))
+	p.translateOrder(a, o.ID)
 	location := base + pathOrder + o.ID
 	a.header.Set("Location", location)
 	return Order{URL: location, ID: o.ID, Names: identifiers(o), Profile: o.Profile, Reused: reused}

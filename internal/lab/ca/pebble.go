@@ -20,12 +20,14 @@ import (
 // pebble is the CA itself. Its mutex is held for each request and each look into the database: handlers that
 // take the database's and an order's locks in different orders deadlock when they meet.
 type pebble struct {
-	mu       sync.Mutex
-	db       *db.MemoryStore
-	ca       *pebbleca.CAImpl
-	handler  http.Handler
-	noReuse  bool     // hide valid authorizations from new orders
-	register *reorder // of the endpoints with OrderReuse
+	mu        sync.Mutex
+	db        *db.MemoryStore
+	ca        *pebbleca.CAImpl
+	handler   http.Handler
+	validator *va.VAImpl
+	unnamed   map[string]bool // orders that named no profile
+	noReuse   bool            // hide valid authorizations from new orders
+	register  *reorder        // of the endpoints with OrderReuse
 }
 
 // environment is guarded because Pebble's parts read their settings from it while they are made.
@@ -42,12 +44,12 @@ func newPebble(o Options) *pebble {
 	})()
 
 	logger := log.New(o.Log, "pebble ", log.LstdFlags|log.LUTC)
-	p := &pebble{db: db.NewMemoryStore(), noReuse: o.AuthzReuse == 0}
+	p := &pebble{db: db.NewMemoryStore(), noReuse: o.AuthzReuse == 0, unnamed: map[string]bool{}}
 	p.register = newReorder(time.Now) // the clock that Pebble dates its orders by
 	p.ca = pebbleca.New(logger, p.db, "", "ecdsa", 0, 1, profiles)
 	// Ports of http-01 and tls-alpn-01 are of no use here: what would connect to port 1 is refused.
-	validator := va.New(logger, 1, 1, false, o.Resolver, p.db)
-	front := wfe.New(logger, p.db, validator, p.ca, []string{"pebble.letsencrypt.org"}, false, len(o.ExternalAccounts) > 0, 1, 1)
+	p.validator = va.New(logger, 1, 1, false, o.Resolver, p.db)
+	front := wfe.New(logger, p.db, p.validator, p.ca, []string{"pebble.letsencrypt.org"}, false, len(o.ExternalAccounts) > 0, 1, 1)
 	for id, key := range o.ExternalAccounts {
 		if err := p.db.AddExternalAccountKeyByID(id, key); err != nil {
 			logger.Printf("external account %s: %v", id, err)
@@ -89,9 +91,14 @@ func (p *pebble) serve(hr *http.Request, body []byte, r Request) (*answer, Order
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Kind == KindNewOrder {
-		return p.newOrder(hr, body, r)
+		a, order := p.newOrder(hr, body, r)
+		p.translate(hr, r, a)
+		return a, order
 	}
-	return p.forward(hr, body), Order{}
+	a := p.forward(hr, body)
+	p.retell(hr, r, a)
+	p.translate(hr, r, a)
+	return a, Order{}
 }
 
 // forward calls Pebble's handler with the request as it came: its Host, target and TLS state are what

@@ -49,12 +49,20 @@ func (r *remote) locate(hr *http.Request, asked *Request) {
 	}
 }
 
-// certificatePath is that of the certificate with an ID (RFC 9773 section 4.1): Boulder writes a
-// serial number with 36 digits.
+// certificatePath is that of the certificate with an ID (RFC 9773 section 4.1).
 func certificatePath(certID string) string {
+	serial := paddedSerial(certID)
+	if serial == "" {
+		return ""
+	}
+	return boulderCert + serial
+}
+
+// paddedSerial is the serial number in a certificate ID as Boulder writes it, "" if it is none.
+func paddedSerial(certID string) string {
 	serial, ok := new(big.Int).SetString(serialHex(certID), 16)
 	if !ok {
 		return ""
 	}
-	return boulderCert + fmt.Sprintf("%036x", serial)
+	return fmt.Sprintf("%036x", serial)
 }

@@ -46,8 +46,9 @@ type Request struct {
 	// Half says that it was cut in the middle of the answer's body: the header was out.
 	Half bool
 
-	reuse bool   // it came by a door with OrderReuse
-	door  string // the host:port of the door that it came by
+	revoked string // the serial number of the certificate to be revoked, as Boulder writes it
+	reuse   bool   // it came by a door with OrderReuse
+	door    string // the host:port of the door that it came by
 }
 
 // clone lets a Request leave the package without sharing its slice.
@@ -74,6 +75,9 @@ func newRequest(hr *http.Request, body []byte, now time.Time) Request {
 		if kind == KindNewOrder {
 			order := decodeOrder(jws.payload)
 			r.Names, r.Replaces, r.Profile = order.names(), order.Replaces, order.Profile
+		}
+		if kind == KindRevoke {
+			r.revoked = revokedSerial(jws.payload)
 		}
 	}
 	return r

@@ -1,8 +1,6 @@
 package ca
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -74,20 +72,16 @@ func busyHeader(contentType string, retryAfter time.Duration) http.Header {
 	return header
 }
 
-// Problem is an RFC 7807 answer of the CA's own, with a fresh nonce. problem is the last part of the type's
-// URN, as "badNonce".
+// Problem is an RFC 7807 answer of the CA's own, in Boulder's form: with a fresh nonce, a link to the
+// directory and, where the CA is at fault (500), the wait that Boulder asks for. problem is the last
+// part of the type's URN, as "badNonce".
 func Problem(status int, problem, detail string) Verdict {
-	v := Answer(status, http.Header{"Content-Type": {"application/problem+json"}}, problemJSON(status, problem, detail))
+	v := Answer(status, http.Header{"Content-Type": {"application/problem+json"}}, string(problemJSON(status, problem, detail)))
+	if status == http.StatusInternalServerError {
+		v.answer.header.Set("Retry-After", internalRetryAfter)
+	}
 	v.nonce = true
 	return v
-}
-
-func problemJSON(status int, problem, detail string) string {
-	quoted, err := json.Marshal(detail)
-	if err != nil {
-		panic(err) // a string always encodes
-	}
-	return fmt.Sprintf(`{"type":"urn:ietf:params:acme:error:%s","detail":%s,"status":%d}`, problem, quoted, status)
 }
 
 // BadNonce refuses the signature's nonce and hands out another (RFC 8555 section 6.5).

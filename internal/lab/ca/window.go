@@ -21,7 +21,7 @@ func (c *CA) SetRenewalWindow(certPEM []byte, start, end time.Time) error {
 }
 
 // SetRenewalInfo makes renewal-info answer body, well-formed or not, for the certificate whose leaf comes
-// first in certPEM. An empty body gives back Pebble's own window: two days about two thirds of the life.
+// first in certPEM. An empty body gives back the usual window.
 func (c *CA) SetRenewalInfo(certPEM []byte, body string) error {
 	p := c.pebble
 	if p == nil {

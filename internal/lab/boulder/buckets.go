@@ -37,6 +37,9 @@ func (b *Boulder) Buckets(ctx context.Context) ([]Bucket, error) {
 	}
 	var all []Bucket
 	for n, key := range keys {
+		if values[n] == "" { // forgotten since it was listed
+			continue
+		}
 		bucket, err := parseBucket(key, values[n])
 		if err != nil {
 			return nil, fmt.Errorf("reading the CA's buckets: %w", err)

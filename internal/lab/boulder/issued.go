@@ -45,19 +45,23 @@ type Counts struct {
 	Signed       int // precertificates: each is a certificate, as far as browsers are concerned
 	Certificates int
 	Failed       int // authorizations that ended invalid
+	Errors       int // orders that ended with a problem of their own, when they were finalized
+	Processing   int // orders that are being finalized
 }
 
 // Counts counts.
 func (b *Boulder) Counts(ctx context.Context) (c Counts, err error) {
 	rows, err := b.sql(ctx, `SELECT (SELECT COUNT(*) FROM boulder_sa.orders), (SELECT COUNT(*) FROM boulder_sa.serials),
- (SELECT COUNT(*) FROM boulder_sa.certificates), (SELECT COUNT(*) FROM boulder_sa.authz2 WHERE status = 2);`)
+ (SELECT COUNT(*) FROM boulder_sa.certificates), (SELECT COUNT(*) FROM boulder_sa.authz2 WHERE status = 2),
+ (SELECT COUNT(*) FROM boulder_sa.orders WHERE error IS NOT NULL),
+ (SELECT COUNT(*) FROM boulder_sa.orders WHERE beganProcessing AND error IS NULL AND certificateSerial IS NULL);`)
 	if err != nil {
 		return c, err
 	}
-	if len(rows) != 1 || len(rows[0]) != 4 {
+	if len(rows) != 1 || len(rows[0]) != 6 {
 		return c, fmt.Errorf("counting at the CA: the database answers %v", rows)
 	}
-	for n, to := range []*int{&c.Orders, &c.Signed, &c.Certificates, &c.Failed} {
+	for n, to := range []*int{&c.Orders, &c.Signed, &c.Certificates, &c.Failed, &c.Errors, &c.Processing} {
 		if *to, err = strconv.Atoi(rows[0][n]); err != nil {
 			return c, fmt.Errorf("counting at the CA: %w", err)
 		}

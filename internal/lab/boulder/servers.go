@@ -194,7 +194,7 @@ func (b *Boulder) RedisCommand(args ...string) []string {
 	}, args...)
 }
 
-// askRedis returns the lines of an answer.
+// askRedis returns the lines of an answer; that of a value that isn't there is empty.
 func (b *Boulder) askRedis(ctx context.Context, args ...string) ([]string, error) {
 	password, err := os.ReadFile(b.path("secrets/redis"))
 	if err != nil {
@@ -207,7 +207,14 @@ func (b *Boulder) askRedis(ctx context.Context, args ...string) ([]string, error
 	if err != nil {
 		return nil, fmt.Errorf("asking the CA's redis: %w", err)
 	}
-	return strings.Fields(string(out)), nil
+	return answerLines(out), nil
+}
+
+func answerLines(out []byte) []string {
+	if len(out) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
 // output runs a client and makes an error of what it complains about.

@@ -1,6 +1,7 @@
 package boulder
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,20 @@ func TestParseBucket(t *testing.T) {
 	for key, value := range map[string]string{"99:x": "1", "5:example.com": "soon", "nothing": "1"} {
 		if got, err := parseBucket(key, value); err == nil {
 			t.Errorf("%s = %s is read as %+v", key, value, got)
+		}
+	}
+}
+
+func TestAnAnswerOfRedisHasALineForEachValue(t *testing.T) {
+	for out, want := range map[string][]string{
+		"":               nil,
+		"\n":             {""}, // a value that isn't there
+		"1\n2\n":         {"1", "2"},
+		"1\n\n3\n":       {"1", "", "3"},
+		"5:a.com\n3:1\n": {"5:a.com", "3:1"},
+	} {
+		if got := answerLines([]byte(out)); !slices.Equal(got, want) {
+			t.Errorf("%q has the lines %q", out, got)
 		}
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/certpace/certpace/internal/inventory"
 )
 
-// covered refuses names beside the wildcard that covers them where Let's Encrypt, as the first CA or
-// the second, is to sign: it makes no order of both (docs/limits.md, names per order). Other CAs may.
+// covered refuses names beside the wildcard that covers them where Let's Encrypt, as the first CA
+// or the second, is to sign: it makes no order of both (docs/limits.md, names per order). Other
+// CAs may.
 func (r *reader) covered(at place, w inventory.Wanted) {
 	if !letsEncrypts(w.Directory) && (w.Fallback == nil || !letsEncrypts(w.Fallback.Directory)) {
 		return

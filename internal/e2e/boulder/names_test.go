@@ -20,7 +20,8 @@ type dnsNames struct {
 	late   map[string]bool
 }
 
-// lookTime is how long an answer takes where it is slow: long enough to ask a CA something meanwhile.
+// lookTime is how long an answer takes where it is slow: long enough to ask a CA something
+// meanwhile.
 const lookTime = 500 * time.Millisecond
 
 func startNames(t *testing.T) *dnsNames {

@@ -107,7 +107,8 @@ func (c *client) ended(t testing.TB, url string) (acme.Authorization, map[string
 	return acme.Authorization{}, nil
 }
 
-// refused is the first refusal since the last call, for lego may ask again without what was refused.
+// refused is the first refusal since the last call, for lego may ask again without what was
+// refused.
 func (h *heard) refused(t testing.TB) string {
 	t.Helper()
 	if len(h.refusals) == 0 {

@@ -2,6 +2,9 @@
 // each request as the CA's operator would. The CA is Pebble in this process (Start), or Boulder,
 // which runs elsewhere (Behind). Both validate for real, with DNS-01.
 //
+// Before Pebble the front answers as Boulder does where that is known (docs/limits.md, section 6): so
+// a client that only ever met the lab's CA has met Let's Encrypt's manners.
+//
 // The front does what Pebble cannot: it names and records every request (CA.Requests, CA.Orders), lets hooks
 // answer, cut or merely observe one (CA.OnBefore, CA.OnAfter), refuses what a load balancer would (CA.Bear), loses what a network would (CA.Fail),
 // hands out pending orders again as Let's Encrypt does (Options.OrderReuse), lets authorizations grow too old

@@ -15,8 +15,8 @@ var unpauseLink = regexp.MustCompile(`https?://\S*\bjwt=\S+`)
 
 func withoutToken(text string) string { return token.ReplaceAllString(text, "${1}…") }
 
-// note keeps what a refusal says. The token of an unpause link stays out of the request, which tests
-// print.
+// note keeps what a refusal says. The token of an unpause link stays out of the request, which
+// tests print.
 func (x *exchange) note(a *answer) {
 	problem, detail := a.problem()
 	link := unpauseLink.FindString(detail)
@@ -56,8 +56,8 @@ func (c *record) link(seq int, link string) {
 	c.links[seq] = link
 }
 
-// UnpauseLink is the address that the CA's answer to a request, by its Seq, told a paused account to
-// visit; empty where there was none. It holds a bearer token: it belongs in no log.
+// UnpauseLink is the address that the CA's answer to a request, by its Seq, told a paused account
+// to visit; empty where there was none. It holds a bearer token: it belongs in no log.
 func (c *CA) UnpauseLink(seq int) string {
 	c.record.mu.Lock()
 	defer c.record.mu.Unlock()

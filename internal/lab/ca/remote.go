@@ -30,8 +30,8 @@ type Signed struct {
 	DER      []byte
 }
 
-// Behind starts a front on u.Address before a CA that runs elsewhere and answers already, until Close
-// or the end of ctx. Of o it needs no Resolver; what only Pebble can do has no effect.
+// Behind starts a front on u.Address before a CA that runs elsewhere and answers already, until
+// Close or the end of ctx. Of o it needs no Resolver; what only Pebble can do has no effect.
 func Behind(ctx context.Context, u Upstream, o Options) (*CA, error) {
 	for name, value := range map[string]string{"Address": u.Address, "WFE": u.WFE, "SFE": u.SFE} {
 		if value == "" {
@@ -77,8 +77,8 @@ func newRemote(u Upstream) *remote {
 
 func (r *remote) roots() []byte { return bytes.Clone(r.Roots) }
 
-// serve passes a request on. One whose client goes away meanwhile is carried out nevertheless, as by
-// a CA that hasn't heard of it yet: what the record says was asked has been done.
+// serve passes a request on. One whose client goes away meanwhile is carried out nevertheless, as
+// by a CA that hasn't heard of it yet: what the record says was asked has been done.
 func (r *remote) serve(hr *http.Request, body []byte, asked Request) (*answer, Order) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(hr.Context()), patience)
 	defer cancel()
@@ -89,8 +89,8 @@ func (r *remote) serve(hr *http.Request, body []byte, asked Request) (*answer, O
 	return a, r.seen.answered(hr, asked, a)
 }
 
-// ask sends a request as Let's Encrypt's load balancers do: Boulder takes the scheme of its URLs, and
-// whose limits a new account counts against, from two headers.
+// ask sends a request as Let's Encrypt's load balancers do: Boulder takes the scheme of its URLs,
+// and whose limits a new account counts against, from two headers.
 func (r *remote) ask(ctx context.Context, hr *http.Request, body []byte) (*answer, error) {
 	out, err := http.NewRequestWithContext(ctx, hr.Method, r.base(hr.URL.Path)+hr.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {

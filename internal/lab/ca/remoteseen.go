@@ -57,7 +57,8 @@ func (s *seen) answered(hr *http.Request, asked Request, a *answer) Order {
 	return Order{}
 }
 
-// given takes in a 201. Boulder hands out a pending order again: the Location is one that it gave before.
+// given takes in a 201. Boulder hands out a pending order again: the Location is one that it gave
+// before.
 func (s *seen) given(door, host string, a *answer) Order {
 	location := a.header.Get("Location")
 	path := urlPath(location)

@@ -28,8 +28,9 @@ func (p *pebble) renewalInfo(a *answer, certID string) {
 	}
 }
 
-// askAgain is for how many seconds renewal information stands: six hours, and a fifth of that either
-// way. Boulder draws anew each time; here it is the certificate's, so that a run can be repeated.
+// askAgain is for how many seconds renewal information stands: six hours, and a fifth of that
+// either way. Boulder draws anew each time; here it is the certificate's, so that a run can be
+// repeated.
 func askAgain(certID string) int {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(certID)) // it never fails

@@ -38,11 +38,13 @@ func (p *pebble) retell(hr *http.Request, r Request, a *answer) {
 	a.replace(http.StatusOK, indented(shown))
 }
 
-// validateAgain looks once more, for an authorization that nobody is shown: as at Boulder, the first
-// look that ends decides.
+// validateAgain looks once more, for an authorization that nobody is shown: as at Boulder, the
+// first look that ends decides.
 func (p *pebble) validateAgain(ch *core.Challenge, shown acme.Challenge, account, accountURL string) {
 	order := &core.Order{ID: "looked at again", AccountID: account}
+	ch.Authz.RLock()
 	authz := &core.Authorization{ID: ch.Authz.ID, Order: order, Authorization: ch.Authz.Authorization}
+	ch.Authz.RUnlock()
 	again := &core.Challenge{ID: ch.ID, Authz: authz, Challenge: shown}
 	name, wildcard := strings.CutPrefix(authz.Identifier.Value, "*.")
 	p.validator.ValidateChallenge(acme.Identifier{Type: authz.Identifier.Type, Value: name}, again, p.db.GetAccountByID(account), accountURL, wildcard)

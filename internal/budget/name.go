@@ -42,7 +42,12 @@ func (n Name) AtRequest() bool {
 
 // atIssuance says whether the CA counts when it issues, and so later than the order, by an unknown time.
 func (n Name) atIssuance() bool {
-	return n == CertificatesPerRegisteredDomain || n == CertificatesPerRegisteredDomainPerAccount || n == CertificatesPerExactSet
+	return n.PerDomain() || n == CertificatesPerExactSet
+}
+
+// PerDomain says whether the limit counts certificates of a registered domain.
+func (n Name) PerDomain() bool {
+	return n == CertificatesPerRegisteredDomain || n == CertificatesPerRegisteredDomainPerAccount
 }
 
 func nameList() string {

@@ -12,6 +12,7 @@ type batch struct {
 	work     context.Context // ends Margin before the deadline
 	owner    string
 	deadline time.Time // of the invocation
+	ledger   *ledger
 }
 
 // run carries the deliveries out, up to AtOnce of them side by side: while one waits for the DNS, another speaks to the CA. What speaks of

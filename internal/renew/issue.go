@@ -28,6 +28,7 @@ func (r *run) issue() error {
 	if err != nil {
 		return err
 	}
+	r.landed()
 	r.forgive()
 	if err := r.store(ca, order); err != nil {
 		return err

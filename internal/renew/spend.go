@@ -20,7 +20,7 @@ const spendTries = 5
 // spend pays for one attempt: all buckets of the order and the attempt itself in one transaction, dated at the last moment at which this
 // invocation could still see the order issued. Nothing is sent unless it succeeded.
 func (r *run) spend() error {
-	return r.contend("spending the budgets of the order", func() (Issuance, error) {
+	err := r.contend("spending the budgets of the order", func() (Issuance, error) {
 		verdict, err := r.decide()
 		if err != nil {
 			return Issuance{}, err
@@ -33,6 +33,10 @@ func (r *run) spend() error {
 		r.looked, r.failing, r.spent = true, append(failing(verdict.Conditions), r.marked...), verdict.Writes
 		return r.pay(next, verdict.Writes, verdict.Conditions)
 	})
+	if err == nil {
+		r.took()
+	}
+	return err
 }
 
 // pay writes the issuance and its budgets in one transaction.

@@ -101,7 +101,9 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	}
 	work, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)))
 	defer cancel()
-	b := &batch{Worker: w, work: work, owner: owner, deadline: deadline}
+	b := &batch{
+		Worker: w, work: work, owner: owner, deadline: deadline, ledger: &ledger{pending: map[budget.Key]*pending{}},
+	}
 	fence, err := w.acquire(work, owner, deadline.Add(LeaseMargin))
 	if err != nil {
 		return b.unleased(ctx, deliveries, err)
@@ -112,6 +114,7 @@ func (w *Worker) Run(ctx context.Context, owner string, deliveries []Delivery) [
 	closing, cancel := context.WithDeadline(ctx, deadline.Add(-w.margin(deadline)/3)) // the rest is for handing back
 	defer cancel()
 	results := b.run(closing, deliveries)
+	b.settleLedger(work)
 	pace = w.pace(results, w.Now().Sub(began))
 	return results
 }

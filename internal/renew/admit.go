@@ -99,7 +99,7 @@ func (r *run) declined(ctx context.Context, a Admission) Result {
 	c = dueForFollowups(dueToTurn(c))
 	c.Status.Job, c.Status.Repeats = "", 0
 	if a.Reason == reason.RecentlyIssued {
-		c.Status.Asked = r.job.wish()
+		c.Status.Asked = r.wish
 	}
 	if _, err := r.Certificates.SaveCertificate(ctx, c); err != nil {
 		r.log.Warn("writing down why nothing was done; the next delivery tries again", "cause", err.Error())

@@ -56,7 +56,10 @@ func (b *batch) one(ctx context.Context, d Delivery) Result {
 }
 
 func (b *batch) begin(d Delivery) *run {
-	return &run{batch: b, job: d.Job, received: d.Received, log: b.Log.With("certificate", d.Job.Certificate, "job", d.Job.ID)}
+	return &run{
+		batch: b, job: d.Job, wish: d.Job.wish(), received: d.Received,
+		log: b.Log.With("certificate", d.Job.Certificate, "job", d.Job.ID),
+	}
 }
 
 // lines groups deliveries by certificate, in the order of their first appearance.

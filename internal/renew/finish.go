@@ -237,7 +237,7 @@ func (r *run) withStatus(o outcome) inventory.Certificate {
 		s.Unpause = c.Status.Unpause
 	}
 	if s.Asked == nil {
-		s.Asked = r.job.wish()
+		s.Asked = r.wish
 	}
 	c.Status = s
 	return dueForFollowups(dueToTurn(c))

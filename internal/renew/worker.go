@@ -195,6 +195,10 @@ type run struct {
 	leaving  bool    // it is only finished at this CA, where no other order is made
 	log      *slog.Logger
 
+	// wish is what a person asked for by the message, nil for nothing. The job itself is called
+	// later what it turns out to be for, a first certificate for one.
+	wish *inventory.Asked
+
 	undelivered []inventory.Followup // where the new certificate couldn't be brought to, and why
 }
 
@@ -224,7 +228,7 @@ func (r *run) one(ctx context.Context) Result {
 	}
 	unread := r.read(r.work)
 	res := r.attend(ctx, r.distrust(ctx))
-	r.asked = r.job.wish() != nil
+	r.asked = r.wish != nil
 	r.again = r.asked && askedSince(r.cert, r.job) && r.job.ID != r.cert.Status.Job
 	switch a := Admit(r.cert, r.job, r.Now()); {
 	case a.Do:

@@ -110,7 +110,11 @@ func (o outcome) stopIfUnfit(c inventory.Certificate, now time.Time) outcome {
 func (o *outcome) denied(d *Denied, now time.Time) {
 	o.failed, o.named = true, d.RetryAfter > 0
 	o.status.Failures++
-	o.waits(reason.RateLimited, now.Add(max(d.RetryAfter+time.Second, inventory.Backoff(o.status.Failures))))
+	wait := d.RetryAfter + time.Second
+	if d.Limit == "" || !o.named { // else the bucket knows: it isn't asked for before, and there is no reason to wait for longer
+		wait = max(wait, inventory.Backoff(o.status.Failures))
+	}
+	o.waits(reason.RateLimited, now.Add(wait))
 	if d.Paused {
 		o.waits(reason.AccountPaused, now.Add(askAPerson))
 		o.status.Unpause = d.Detail

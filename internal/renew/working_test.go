@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/inventory"
 	"github.com/certpace/certpace/internal/reason"
 	"github.com/certpace/certpace/internal/renew"
@@ -129,6 +130,22 @@ func TestA429WithoutATimeIsTriedLessAndLess(t *testing.T) {
 			t.Fatalf("after %d: in %s, %+v", n+1, got, s)
 		}
 		w.pass(wait)
+	}
+}
+
+// The bucket has learned when there is a token: neither is the CA asked before, nor is there anything
+// to wait for afterwards.
+func TestA429ThatNamesItsLimitAndATimeIsWaitedForAndNoLonger(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	w.broken["NewOrder"] = &renew.Denied{Limit: budget.NewOrdersPerAccount, RetryAfter: 20 * time.Second}
+	for n := range 4 {
+		w.deliver(fmt.Sprint("owner", n), scheduled("www"))
+		s := w.certificate(t, "www").Status
+		if got := s.NextAttempt.Sub(w.now); s.Reason != reason.RateLimited || s.Failures != n+1 || got != 21*time.Second {
+			t.Fatalf("after %d: in %s, %+v", n+1, got, s)
+		}
+		w.pass(21 * time.Second)
 	}
 }
 

@@ -1,6 +1,8 @@
 package boulder
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -48,11 +50,20 @@ func allowed(l boulder.Limits, n, domains int, kept float64) time.Duration {
 // watched runs the schedule, and compares buckets after each tick, until stopped.
 func (r *rig) watched(t *testing.T, c *comparison) (stop func()) {
 	t.Helper()
+	return r.scheduled(t, func() { c.look(t, r) })
+}
+
+// scheduled runs the schedule, and something after each tick, until stopped.
+func (r *rig) scheduled(t *testing.T, after func()) (stop func()) {
+	t.Helper()
 	stop, err := r.StartSchedule(tick, func(result lambda.Result, err error) {
+		if errors.Is(err, context.Canceled) { // it was stopped
+			return
+		}
 		if err != nil || result.FunctionError != "" {
 			t.Errorf("the tick failed: %v %s", err, result.Payload)
 		}
-		c.look(t, r)
+		after()
 	})
 	if err != nil {
 		t.Fatal(err)

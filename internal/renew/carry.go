@@ -45,6 +45,7 @@ type carrier struct {
 	sent   int           // how often this invocation has finalized
 	telling
 
+	leave   time.Time // when an order that the CA works on is left to later
 	since   time.Time // when the CA was told to look
 	glances time.Time // when the authorizations of an order that stays pending are looked at next
 }
@@ -121,7 +122,7 @@ func (r *run) unproved(auths []Authorization, failed func(Authorization) bool) e
 }
 
 // wait lets the CA work: as long as it asked for, else a little longer each time. What it asks for
-// beyond this invocation is waited for in the table.
+// beyond this invocation is waited for in the table, and so is what it doesn't get done with.
 func (c *carrier) wait(o Order) error {
 	asked := o.RetryAfter
 	if asked <= 0 {
@@ -134,27 +135,30 @@ func (c *carrier) wait(o Order) error {
 	c.look = min(c.look*3/2, lastLook)
 	deadline, ok := c.work.Deadline()
 	switch {
+	case o.Status == Processing && d < laterLook && c.stayed():
+		return c.unfinished(o)
 	case !ok || !c.Now().Add(d).After(deadline):
 		return c.Sleep(c.work, d)
 	case asked > 0:
-		return c.working(o, asked)
+		return c.working(o, asked, "asked to be asked again in "+asked.Round(time.Second).String())
 	}
 	return LaterAt(c.Now(), reason.Deadline, errors.New("the order is still being worked on when this invocation ends"))
 }
 
-// working is an order that isn't looked at again before the CA said: a day later at most, and not
-// after the order has expired. One that has is as good as none (RFC 8555, 7.1.3).
-func (c *carrier) working(o Order, asked time.Duration) error {
+// working is an order that isn't looked at again for as long as the CA asked, or as is left to it: a
+// day at most, and not beyond the order's expiry. One that has expired is as good as none (RFC 8555,
+// 7.1.3).
+func (c *carrier) working(o Order, wait time.Duration, says string) error {
 	now := c.Now()
 	if !o.Expires.IsZero() && !o.Expires.After(now) {
 		return fmt.Errorf("following the order: it expired at %s, and the CA shows it as %s: %w", stamp(o.Expires), o.Status, errLapsed)
 	}
-	at := c.cert.AttemptBy(now.Add(asked), now)
+	at := c.cert.AttemptBy(now.Add(wait), now)
 	if !o.Expires.IsZero() {
 		at = earlier(at, o.Expires)
 	}
 	return &Failure{Kind: Later, Reason: reason.CAUnavailable, At: at, Working: true, Err: fmt.Errorf(
-		"the CA works on the order, and asked to be asked again in %s; it is, at %s", asked.Round(time.Second), stamp(at))}
+		"the CA works on the order, and %s; it is, at %s", says, stamp(at))}
 }
 
 // pending proves the names, once in an invocation; then it waits, and tells the CA again where that

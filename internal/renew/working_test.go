@@ -204,3 +204,38 @@ func TestAChallengeThatAsksForPatienceGetsIt(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOrderThatTheCAIsNeverDoneWithLeavesTheWorkerToOthers(t *testing.T) {
+	w := newWorld(t)
+	w.want(t, "www", "a.example")
+	busy(t, w, 300*time.Hour, 3*time.Second)
+	var stayed, waited []time.Duration
+	failures := 0
+	for n := 0; n < 30 && failures == 0; n++ {
+		began := w.now
+		w.deliver(fmt.Sprint("owner", n), scheduled("www"))
+		s := w.certificate(t, "www").Status
+		stayed, waited, failures = append(stayed, w.now.Sub(began)), append(waited, s.NextAttempt.Sub(w.now)), s.Failures
+		if s.Reason != reason.CAUnavailable || s.Issuance == "" || len(w.keys) != 1 {
+			t.Fatalf("delivery %d: %+v, %d keys", n, s, len(w.keys))
+		}
+		w.pass(s.NextAttempt.Sub(w.now))
+	}
+	if stayed[0] > 6*time.Minute {
+		t.Errorf("who finalized it stayed %s", stayed[0])
+	}
+	for n := range stayed[1:] {
+		if stayed[n+1] > 30*time.Second || waited[n] < time.Minute {
+			t.Errorf("delivery %d came after %s and stayed %s", n+1, waited[n], stayed[n+1])
+		}
+	}
+	if failures != 1 || len(w.events) != 1 || len(stayed) < 10 {
+		t.Errorf("after %d deliveries: %d failures, events %+v", len(stayed), failures, w.events)
+	}
+	w.ca.worksUntil = time.Time{}
+	w.untilIssued(t, "www")
+	w.clean(t, "www")
+	if len(w.ca.orders) != 1 || w.ca.finalized != 1 {
+		t.Errorf("%d orders, finalized %d times", len(w.ca.orders), w.ca.finalized)
+	}
+}

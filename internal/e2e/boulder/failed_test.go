@@ -15,6 +15,7 @@ import (
 	"github.com/certpace/certpace/internal/budget"
 	"github.com/certpace/certpace/internal/e2e/witness"
 	"github.com/certpace/certpace/internal/lab/boulder"
+	"github.com/certpace/certpace/internal/lab/ca"
 	"github.com/certpace/certpace/internal/reason"
 )
 
@@ -77,6 +78,25 @@ func TestFailedValidationsAreCountedOnBothSides(t *testing.T) {
 	if n := r.denied(); n != 0 {
 		t.Errorf("the CA answered 429 to %d requests", n)
 	}
+}
+
+// The CA allows fewer failures than certpace was told.
+func TestTheCAAllowsFewerFailuresThanWasSaid(t *testing.T) {
+	whole(t)
+	r := start(t, boulder.Limits{budget.ConsecutiveFailures: {Burst: 50, Count: 1, Period: 24 * time.Hour}})
+	r.Watch(t)
+	if err := r.Boulder.SetLimits(context.Background(), boulder.Limits{budget.FailedAuthorizations: {Burst: 2, Count: 2, Period: 90 * time.Second}}); err != nil {
+		t.Fatal(err)
+	}
+	e := r.fleet(t, 1, "failing-one.com")[0]
+	mend := r.Boulder.FailDNS("_acme-challenge."+e.Domains[0], "TXT", boulder.Fault{Rcode: "SERVFAIL"})
+	r.Apply(t, e)
+	r.fail(t, e.Name, &comparison{}, 2)
+	mend()
+	r.learns(t, told{
+		limit: budget.FailedAuthorizations, denied: ca.KindNewOrder,
+		says: `too many failed authorizations (2) for "` + e.Domains[0] + `"`, most: 45 * time.Second,
+	}, e.Name)
 }
 
 // The CA pauses an account for a name after fewer failures than certpace was told. Only a person

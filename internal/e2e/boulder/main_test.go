@@ -10,6 +10,8 @@ package boulder
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,7 +87,8 @@ func (r *rig) tell(t *testing.T, name budget.Name, l budget.Limit) {
 	r.Certpace(t, "", "budgets", "set", string(name), "--burst", fmt.Sprint(l.Burst), "--count", fmt.Sprint(l.Count), "--period", l.Period.String())
 }
 
-// explain prints what a failed test needs: the last requests that the CA refused.
+// explain prints what a failed test needs: the requests that the CA refused, and the last that the
+// functions said.
 func (r *rig) explain(t *testing.T) {
 	t.Helper()
 	for _, q := range r.CA.Requests() {
@@ -93,6 +96,9 @@ func (r *rig) explain(t *testing.T) {
 			t.Logf("%s %s %s: %d %s %s", q.Time.Format("15:04:05.000"), q.Method, q.Kind, q.Status, q.Problem, q.Detail)
 		}
 	}
+	said := strings.Split(strings.TrimSpace(r.Transcript()), "\n")
+	said = slices.DeleteFunc(said, func(line string) bool { return !strings.Contains(line, `"level"`) })
+	t.Logf("the last that the functions said:\n%s", strings.Join(said[max(0, len(said)-30):], "\n"))
 }
 
 // denied are the requests that the CA answered with 429.

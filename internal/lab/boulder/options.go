@@ -38,6 +38,9 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Port < 0 || o.Port > 65535-PortCount {
 		faults = append(faults, fmt.Errorf("Port is %d: give the first of %d ports, at most %d, or 0 for free ones", o.Port, PortCount, 65535-PortCount))
 	}
+	if programs, err := filepath.Abs(o.Programs); err == nil { // the parts run in a folder of their own
+		o.Programs = programs
+	}
 	o.Limits = Production().With(o.Limits)
 	faults = append(faults, o.Limits.Validate())
 	if o.ValidAuthz == 0 {

@@ -47,6 +47,7 @@ func strikes() []strike {
 		{part: "ra", how: stopped, kind: ca.KindFinalize},
 		{part: "va", how: killed, kind: ca.KindChallenge, ends: true},
 		{part: "va", how: amid, kind: ca.KindChallenge, ends: true},
+		{part: "ra", how: amid, kind: ca.KindChallenge},
 		{part: "rva0", how: amid, kind: ca.KindChallenge},
 		{part: "ca", how: killed, kind: ca.KindFinalize, ends: true},
 		{part: "ca", how: amid, kind: ca.KindFinalize, ends: true},

@@ -54,7 +54,7 @@ func (b *Boulder) Counts(ctx context.Context) (c Counts, err error) {
 	rows, err := b.sql(ctx, `SELECT (SELECT COUNT(*) FROM boulder_sa.orders), (SELECT COUNT(*) FROM boulder_sa.serials),
  (SELECT COUNT(*) FROM boulder_sa.certificates), (SELECT COUNT(*) FROM boulder_sa.authz2 WHERE status = 2),
  (SELECT COUNT(*) FROM boulder_sa.orders WHERE error IS NOT NULL),
- (SELECT COUNT(*) FROM boulder_sa.orders WHERE beganProcessing AND error IS NULL AND certificateSerial IS NULL);`)
+ (SELECT COUNT(*) FROM boulder_sa.orders WHERE beganProcessing AND error IS NULL AND COALESCE(certificateSerial, '') = '');`)
 	if err != nil {
 		return c, err
 	}

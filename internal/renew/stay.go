@@ -10,7 +10,7 @@ import (
 
 // An order of Let's Encrypt's stays `processing` until it expires, a week later, where the part of
 // the CA that finalized it died, and each look at it asks to be repeated in three seconds. Nobody
-// stays with such an order (docs/decisions/0075-nobody-stays-with-an-order.md).
+// stays with such an order (docs/decisions/0066-nobody-stays-with-an-order.md).
 const (
 	stayFinalized = 5 * time.Minute  // how long the invocation that finalized an order stays with it
 	stayResumed   = 15 * time.Second // and how long any later one does

@@ -7,7 +7,9 @@ import (
 	"encoding/asn1"
 	"encoding/binary"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +65,7 @@ func TestEveryKindOfCertificateIsIssued(t *testing.T) {
 			r.fits(t, e, r.Stored(t, e.Name))
 		})
 	}
+	r.weigh(t)
 	t.Run("the CA counts one order and one certificate for each, and denied nothing", func(t *testing.T) {
 		r.counts(t, len(fleet), len(fleet))
 	})
@@ -80,6 +83,26 @@ func TestEveryKindOfCertificateIsIssued(t *testing.T) {
 		n := len(r.CA.Issued())
 		r.counts(t, n, n)
 	})
+}
+
+// weigh prints how many processes the CA is, and what they hold in memory. Only Linux tells.
+func (r *rig) weigh(t *testing.T) {
+	t.Helper()
+	var kB int
+	pids := r.Boulder.PIDs()
+	for _, pid := range pids {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			return
+		}
+		for line := range strings.Lines(string(text)) {
+			if of, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+				n, _ := strconv.Atoi(strings.Fields(of)[0])
+				kB += n
+			}
+		}
+	}
+	t.Logf("the CA is %d processes, with %d MB resident", len(pids), kB/1024)
 }
 
 // fits holds a certificate to what its entry asked for, and to what browsers ask for.

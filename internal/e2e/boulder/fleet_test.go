@@ -91,6 +91,7 @@ func (r *rig) makespan(t *testing.T, began time.Time, all []witness.Entry, patie
 // the fleet must be done within a tenth more than the limits allow anybody. The short form waits
 // little, so that this fifth, and a tick, are much.
 func TestAFleetUnderSmallLimitsIsNeverDenied(t *testing.T) {
+	beside(t)
 	n, domains := 16, []string{"fleet-one.com", "fleet-two.com"}
 	most := allowed(small, n, len(domains), 0.2)*11/10 + tick
 	if os.Getenv(formVariable) == "whole" {

@@ -47,6 +47,7 @@ func matrix() []witness.Entry {
 }
 
 func TestEveryKindOfCertificateIsIssued(t *testing.T) {
+	beside(t)
 	r := start(t, nil)
 	r.Watch(t)
 	zone := r.MakeZone(t, "matrix-one.com")

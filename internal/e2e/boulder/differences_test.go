@@ -33,7 +33,6 @@ import (
 // The rows of docs/limits.md, section 6, in which the lab's front before Pebble is said to answer
 // as Boulder: both are asked the same, and the answers are compared, word by word.
 func TestTheFrontBeforePebbleAnswersAsBoulder(t *testing.T) {
-	beside(t)
 	names := startNames(t)
 	b, err := boulder.Start(t.Context(), boulder.Options{Programs: os.Getenv(programsVariable), Resolver: names.address})
 	if err != nil {

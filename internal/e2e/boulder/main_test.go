@@ -48,15 +48,6 @@ func whole(t *testing.T) {
 	}
 }
 
-// beside lets the tests of the short form run side by side: they mostly wait. In the whole proof
-// each has the machine for itself, since some of it is about time.
-func beside(t *testing.T) {
-	t.Helper()
-	if os.Getenv(formVariable) == "short" {
-		t.Parallel()
-	}
-}
-
 // The pace of the labs here. A worker's time must be shorter than a bucket under small limits needs
 // to fill: an order is dated at its end.
 const (

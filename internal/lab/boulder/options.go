@@ -27,16 +27,16 @@ const defaultValidAuthz = 30 * 24 * time.Hour
 func (o Options) withDefaults() (Options, error) {
 	var faults []error
 	if o.Resolver == "" {
-		faults = append(faults, errors.New("Resolver is empty: give the host:port of a DNS server, validation is real"))
+		faults = append(faults, errors.New("field Resolver is empty: give the host:port of a DNS server, validation is real"))
 	}
 	for _, program := range []string{"boulder", "ct-test-srv", "schema"} {
 		if _, err := os.Stat(filepath.Join(o.Programs, program)); err != nil {
-			faults = append(faults, fmt.Errorf("Programs is %q: %w: run scripts/boulder build", o.Programs, err))
+			faults = append(faults, fmt.Errorf("field Programs is %q: %w: run scripts/boulder build", o.Programs, err))
 			break
 		}
 	}
 	if o.Port < 0 || o.Port > 65535-PortCount {
-		faults = append(faults, fmt.Errorf("Port is %d: give the first of %d ports, at most %d, or 0 for free ones", o.Port, PortCount, 65535-PortCount))
+		faults = append(faults, fmt.Errorf("field Port is %d: give the first of %d ports, at most %d, or 0 for free ones", o.Port, PortCount, 65535-PortCount))
 	}
 	if programs, err := filepath.Abs(o.Programs); err == nil { // the parts run in a folder of their own
 		o.Programs = programs

@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/certpace/certpace/internal/lab"
@@ -30,7 +32,8 @@ type Options struct {
 	In       io.Reader // Enter shows the buckets
 }
 
-// marker is in a folder that an earlier run made, so that no other one is emptied.
+// marker is in a folder that an earlier run made, with its process id, so that neither another
+// folder is emptied nor that of a lab that is up.
 const marker = "made-by-certpace-boulder"
 
 // startLimit bounds the start.
@@ -75,8 +78,12 @@ func (o Options) check() error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("-dir: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(o.Dir, marker)); err != nil && len(there) > 0 {
+	earlier, err := os.ReadFile(filepath.Join(o.Dir, marker))
+	if err != nil && len(there) > 0 {
 		return fmt.Errorf("-dir is %s, which has something else in it: give a folder that is empty or not there", o.Dir)
+	}
+	if pid, err := strconv.Atoi(string(earlier)); err == nil && pid != os.Getpid() && syscall.Kill(pid, 0) == nil {
+		return fmt.Errorf("-dir is %s, in which process %d keeps a lab up: end it, or give another folder and another -port", o.Dir, pid)
 	}
 	if err := os.RemoveAll(o.Dir); err != nil {
 		return fmt.Errorf("-dir: %w", err)
@@ -84,7 +91,7 @@ func (o Options) check() error {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return fmt.Errorf("-dir: %w", err)
 	}
-	return os.WriteFile(filepath.Join(o.Dir, marker), nil, 0o600)
+	return os.WriteFile(filepath.Join(o.Dir, marker), []byte(strconv.Itoa(os.Getpid())), 0o600)
 }
 
 func start(ctx context.Context, o Options, log io.Writer) (*lab.Cloud, error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,13 @@ func TestOnlyAFolderOfAnEarlierRunIsEmptied(t *testing.T) {
 	}
 	if _, err := os.Stat(old); err == nil {
 		t.Error("what an earlier run left is still there")
+	}
+	running := []byte(strconv.Itoa(os.Getppid()))
+	if err := os.WriteFile(filepath.Join(dir, marker), running, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.check(); err == nil || !strings.Contains(err.Error(), "keeps a lab up: end it, or give another folder") {
+		t.Errorf("where a lab is up the message is %v", err)
 	}
 	other := t.TempDir()
 	notes := filepath.Join(other, "notes")

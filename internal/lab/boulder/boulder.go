@@ -145,6 +145,8 @@ func (b *Boulder) Reload(ctx context.Context) error { return b.Restart(ctx, limi
 
 // awaitDirectory returns when the WFE answers.
 func (b *Boulder) awaitDirectory(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, opened)
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.WFE()+"/directory", nil)
 	if err != nil {
 		return err

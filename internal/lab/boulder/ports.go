@@ -1,7 +1,6 @@
 package boulder
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -60,8 +59,11 @@ func block(first int) (ports, error) {
 			taken = append(taken, fmt.Errorf("port %d of %s: %w", p[part], part, err))
 		}
 	}
-	if len(taken) > 0 {
-		return nil, fmt.Errorf("%w: end what has it, or name the first of %d other ports", errors.Join(taken...), PortCount)
+	switch n := len(taken); {
+	case n == 1:
+		return nil, fmt.Errorf("%w: end what has it, or name the first of %d other ports", taken[0], PortCount)
+	case n > 1: // another Boulder, most likely
+		return nil, fmt.Errorf("%w, and %d of its other ports are taken too: end what has them, or name the first of %d other ports", taken[0], n-1, PortCount)
 	}
 	return p, nil
 }

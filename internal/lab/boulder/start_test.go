@@ -92,12 +92,16 @@ func TestAPartThatEndsLeavesNothingRunning(t *testing.T) {
 }
 
 func TestAPortThatIsTakenIsNamedWithItsPart(t *testing.T) {
-	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	block, err := newPorts(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp4", block.addr("mariadb"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	first := taken.Addr().(*net.TCPAddr).Port - 3 // MariaDB's
+	first := block["front"]
 	dir := filepath.Join(t.TempDir(), "boulder")
 	_, err = Start(context.Background(), Options{Programs: programs(t, nil), Resolver: "127.0.0.1:53", Dir: dir, Port: first})
 	if err == nil || !strings.Contains(err.Error(), "of mariadb: ") || !strings.Contains(err.Error(), "address already in use") ||

@@ -18,10 +18,21 @@ func Counted(l Limits, spent []Write, answered time.Time) []Write {
 		if !w.Key.Limit.AtRequest() || !limited || w.Read.IsPaused() {
 			continue
 		}
-		now := BucketAt(max(w.Read.TATNanos(), answered.UnixNano()) + int64(limit.Emission()))
-		if w.New.TAT.Sub(now.TAT) >= limit.Emission() {
-			writes = append(writes, Write{Key: w.Key, Read: w.New, New: now})
+		if w, worth := redated(w.Key, limit, w.Read, w.New, 1, answered); worth {
+			writes = append(writes, w)
 		}
 	}
 	return writes
+}
+
+// redated is the write that dates n tokens at a moment which turned out to be early enough, in a
+// bucket that was before, and that they left as after. It is worth it for a whole token.
+func redated(k Key, l Limit, before, after Bucket, n int64, at time.Time) (w Write, worth bool) {
+	now := dated(l, before, n, at)
+	return Write{Key: k, Read: after, New: now}, after.TAT.Sub(now.TAT) >= l.Emission()
+}
+
+// dated is a bucket after n tokens more were taken that are dated at a moment, and stand in line.
+func dated(l Limit, b Bucket, n int64, at time.Time) Bucket {
+	return BucketAt(max(b.TATNanos(), at.UnixNano()) + n*int64(l.Emission()))
 }

@@ -1,6 +1,9 @@
 package budget
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Write is the compare-and-set of one bucket: New is written if the store still has Read.
 type Write struct {
@@ -46,6 +49,11 @@ func Refund(spent []Write, have, taught map[Key]Bucket) []Write {
 		}
 	}
 	return writes
+}
+
+// CountedLater lists what of spent the CA counts when it issues, and not when it is asked.
+func CountedLater(spent []Write) []Write {
+	return slices.DeleteFunc(slices.Clone(spent), func(w Write) bool { return w.Key.Limit.AtRequest() })
 }
 
 // Verdict is what all buckets of one order answer together.

@@ -12,8 +12,7 @@ type Batch struct {
 
 // Take adds an order's write, under the limit that it was made under; by is the order's date.
 func (b *Batch) Take(w Write, l Limit, by time.Time) {
-	whole := BucketAt(max(w.Read.TATNanos(), by.UnixNano()) + int64(l.Emission()))
-	if b.n > 0 && !w.Read.Equal(b.last) || w.Read.IsPaused() || !w.New.Equal(whole) {
+	if b.n > 0 && !w.Read.Equal(b.last) || w.Read.IsPaused() || !w.New.Equal(dated(l, w.Read, 1, by)) {
 		b.moved = true
 	}
 	if b.n == 0 {
@@ -32,6 +31,5 @@ func (b *Batch) Landed(k Key, l Limit, now time.Time) (Write, bool) {
 	if b.n == 0 || b.moved {
 		return Write{}, false
 	}
-	after := BucketAt(max(b.first.TATNanos(), now.UnixNano()) + b.n*int64(l.Emission()))
-	return Write{Key: k, Read: b.last, New: after}, b.last.TAT.Sub(after.TAT) >= l.Emission()
+	return redated(k, l, b.first, b.last, b.n, now)
 }

@@ -3,7 +3,6 @@ package renew
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -34,7 +33,7 @@ func (r *run) refund(err error, taught map[budget.Key]budget.Bucket) {
 // that was never finalized, and nothing will be issued for it. What an earlier invocation paid
 // stays paid; how it found its buckets isn't known.
 func (r *run) unissued() {
-	spent := countedLater(r.spent)
+	spent := budget.CountedLater(r.spent)
 	r.spent = nil
 	if len(spent) > 0 {
 		r.iss.Paid = nil
@@ -76,12 +75,7 @@ func untaken(spent []budget.Write, err error) []budget.Write {
 	if errors.As(err, &denied) && (denied.Paused || denied.Limit != "") {
 		return spent
 	}
-	return countedLater(spent)
-}
-
-// countedLater lists what of spent the CA counts when it issues, and not when it is asked.
-func countedLater(spent []budget.Write) []budget.Write {
-	return slices.DeleteFunc(slices.Clone(spent), func(w budget.Write) bool { return w.Key.Limit.AtRequest() })
+	return budget.CountedLater(spent)
 }
 
 // learn sets the bucket that a 429 spoke of to what the CA said, and returns it; none for any other

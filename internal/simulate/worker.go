@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"slices"
 	"time"
 
 	"github.com/certpace/certpace/internal/budget"
@@ -79,7 +78,7 @@ func (w *worker) deliver(l letter, now time.Time) {
 	e.attempts++
 	if w.dice.roll("unavailable", e.certificate.Name, e.attempts) < w.scenario.Failures.Unavailable {
 		w.free = now.Add(answer)
-		w.refund(atIssuance(spent), nil)
+		w.refund(budget.CountedLater(spent), nil)
 		w.fail(e, l, now, reason.CAUnavailable)
 		return
 	}
@@ -137,11 +136,6 @@ func (w *worker) refund(spent []budget.Write, taught map[budget.Key]budget.Bucke
 		keys = append(keys, x.Key)
 	}
 	w.shelf.write(budget.Refund(spent, w.shelf.read(keys), taught))
-}
-
-// atIssuance lists what of spent the CA counts when it issues.
-func atIssuance(spent []budget.Write) []budget.Write {
-	return slices.DeleteFunc(slices.Clone(spent), func(x budget.Write) bool { return x.Key.Limit.AtRequest() })
 }
 
 // ask says of which kind an order is, and whether its buckets allow it.
@@ -249,7 +243,7 @@ func (w *worker) land() {
 	for _, n := range needs {
 		w.shelf.buckets[n.Key] = budget.Drained(n.Limit, w.shelf.buckets[n.Key], now, now)
 	}
-	w.refund(atIssuance(f.spent), nil) // the CA counts nothing at issuance: there is none
+	w.refund(budget.CountedLater(f.spent), nil) // the CA counts nothing at issuance: there is none
 	w.fail(f.entry, f.letter, now, reason.ValidationFailed)
 }
 

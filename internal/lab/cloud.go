@@ -4,7 +4,7 @@
 // functions only as AWS does: through the schedule and the queue.
 //
 //	schedule ─▶ plan ─▶ queue ─▶ mapping ─▶ renew ─▶ front ─▶ CA
-//	              │        emulator: DynamoDB, SQS, Secrets Manager, EventBridge, Route 53 ─▶ name server ─▶ CA
+//	              │        emulator: DynamoDB, SQS, Secrets Manager, EventBridge, Route 53 ─▶ DNS ─▶ CA
 //
 // The CA is Pebble, which starts in no time and has no limits, or Boulder, which is Let's Encrypt's
 // own (Options.Authority).

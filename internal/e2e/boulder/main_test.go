@@ -71,7 +71,7 @@ func start(t *testing.T, limits boulder.Limits) *rig {
 	})}
 	t.Logf("the lab with Boulder was up after %s", time.Since(began).Round(100*time.Millisecond))
 	for name, l := range limits {
-		r.tell(t, name, l)
+		tell(t, r.World, name, l)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -81,10 +81,10 @@ func start(t *testing.T, limits boulder.Limits) *rig {
 	return r
 }
 
-// tell sets a limit at certpace.
-func (r *rig) tell(t *testing.T, name budget.Name, l budget.Limit) {
+// tell sets a limit at a deployment.
+func tell(t *testing.T, w *witness.World, name budget.Name, l budget.Limit) {
 	t.Helper()
-	r.Certpace(t, "", "budgets", "set", string(name), "--burst", fmt.Sprint(l.Burst), "--count", fmt.Sprint(l.Count), "--period", l.Period.String())
+	w.Certpace(t, "", "budgets", "set", string(name), "--burst", fmt.Sprint(l.Burst), "--count", fmt.Sprint(l.Count), "--period", l.Period.String())
 }
 
 // explain prints what a failed test needs: the requests that the CA refused, and the last that the

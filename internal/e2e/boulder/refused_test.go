@@ -30,7 +30,7 @@ func (r *rig) somebody(t *testing.T) *witness.Neighbour {
 		t.Fatal(err)
 	}
 	for name := range boulder.Production() {
-		n.Certpace(t, "", "budgets", "set", string(name), "--burst", "1000", "--count", "1000", "--period", plenty.Period.String())
+		tell(t, n.World, name, plenty)
 	}
 	return n
 }

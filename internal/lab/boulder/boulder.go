@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // startLimit bounds the start; it takes four seconds on two quiet cores.
@@ -141,7 +143,7 @@ func (b *Boulder) SetLimits(ctx context.Context, changes Limits) error {
 }
 
 // Reload starts the parts that enforce limits anew, with the file limits.yml as it is.
-func (b *Boulder) Reload(ctx context.Context) error { return b.Restart(ctx, limited()...) }
+func (b *Boulder) Reload(ctx context.Context) error { return b.Restart(ctx, limited...) }
 
 // awaitDirectory returns when the WFE answers.
 func (b *Boulder) awaitDirectory(ctx context.Context) error {
@@ -160,18 +162,8 @@ func (b *Boulder) awaitDirectory(ctx context.Context) error {
 			}
 			err = fmt.Errorf("it answers %s", answer.Status)
 		}
-		if !pause(ctx, 50*time.Millisecond) {
+		if wait.Sleep(ctx, 50*time.Millisecond) != nil {
 			return fmt.Errorf("waiting for the CA's directory: %w", err)
 		}
-	}
-}
-
-// pause waits for d, unless ctx ends before.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -1,7 +1,7 @@
 // Package boulder is Let's Encrypt's own CA on this machine: Boulder, with its limits, its database
 // and its validation from several perspectives, without a container and without an HSM.
 //
-//	client ─▶ front ─▶ wfe2 ─▶ ra ─▶ va ─▶ remote va ×3 ─▶ DNS over HTTPS ─▶ the lab's name server
+//	client ─▶ front ─▶ wfe2 ─▶ ra ─▶ va ─▶ remote va ×3 ─▶ DNS over HTTPS ─▶ name server
 //	                    │      ├──▶ ca ─▶ ra-sct ─▶ publisher ─▶ two CT logs
 //	                    │      └──▶ sa ─▶ MariaDB
 //	                    ├──▶ nonce, found by an SRV record

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/certpace/certpace/internal/lab/child"
+	"github.com/certpace/certpace/internal/wait"
 )
 
 // part is one process.
@@ -76,11 +77,7 @@ func (b *Boulder) Restart(ctx context.Context, names ...string) error {
 // StartParts starts parts that don't run, in the order given, each when the one before listens.
 func (b *Boulder) StartParts(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		command, err := b.command(name)
-		if err == nil {
-			err = b.start(ctx, name, command)
-		}
-		if err != nil {
+		if err := b.start(ctx, name); err != nil {
 			return err
 		}
 	}
@@ -117,7 +114,11 @@ func (b *Boulder) command(name string) (*exec.Cmd, error) {
 }
 
 // start runs a part and returns when it listens. Else it says what the part printed last.
-func (b *Boulder) start(ctx context.Context, name string, command *exec.Cmd) error {
+func (b *Boulder) start(ctx context.Context, name string) error {
+	command, err := b.command(name)
+	if err != nil {
+		return err
+	}
 	log, err := b.openLog(name)
 	if err != nil {
 		return err
@@ -169,21 +170,16 @@ func (b *Boulder) awaitPort(ctx context.Context, p *child.Process, address strin
 		if !p.Running() {
 			return errors.New("ended instead of listening on " + address)
 		}
-		if !pause(ctx, 20*time.Millisecond) {
+		if wait.Sleep(ctx, 20*time.Millisecond) != nil {
 			return fmt.Errorf("doesn't listen on %s after %s", address, opened)
 		}
 	}
 }
 
 func (b *Boulder) startComponents(ctx context.Context) error {
+	var names []string
 	for _, c := range components {
-		command, err := b.command(c.part)
-		if err == nil {
-			err = b.start(ctx, c.part, command)
-		}
-		if err != nil {
-			return err
-		}
+		names = append(names, c.part)
 	}
-	return b.awaitDirectory(ctx)
+	return b.StartParts(ctx, names...)
 }

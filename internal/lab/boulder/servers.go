@@ -48,10 +48,7 @@ func (b *Boulder) startServers(ctx context.Context) error {
 		return err
 	}
 	for _, name := range []string{"mariadb", "redis", "ct"} {
-		command, err := b.command(name)
-		if err == nil {
-			err = b.start(ctx, name, command)
-		}
+		err := b.start(ctx, name)
 		if err == nil && name == "mariadb" {
 			err = b.schema(ctx)
 		}

@@ -85,7 +85,8 @@ func (a *answer) retryAfter(now time.Time) time.Duration {
 // shown is the answer that lego gets to see. An error answer is shown as a problem with nothing in it but a status: lego would act
 // by itself on two types (after badNonce it sleeps without a context, after alreadyReplaced it sends a second newOrder), and it
 // can't read what load balancers send (it panics at `null`). Judging the true answer is left to call.failure.
-// Nor does it see where an account is: it would sign the next newAccount by that, which RFC 8555, 6.2, forbids.
+// Nor does it see where an account is: it would sign the next newAccount by that, which RFC 8555,
+// 6.2, forbids.
 func (a *answer) shown(req *http.Request) *http.Response {
 	status, header, body := a.status, a.header, normal(a.body, a.base)
 	if a.problem != nil {

@@ -18,7 +18,7 @@
 //	*#set#<CA>/<hash>                    when a set of names was issued
 //	<shard>#calendar#2026-12-01          renewals booked for each hour         <shard>#calendar, at the day's start
 //	<shard>#watch#<name>                 what the CA is asked about it         <shard>#watch, at its Next; not in it once that is zero
-//	<shard>#end#<name>                   when what is in use ends              <shard>#end, when the last part of its life begins
+//	<shard>#end#<name>                   when what is in use ends              <shard>#end, at its LastPart
 //	<shard>#notes                        what the planner remembers
 //	<shard>#message#<id>                 a refused message                     <shard>#message, at its time
 //

@@ -2,6 +2,7 @@ package renew_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -80,4 +81,30 @@ func (u *unfinalized) Finalize(ctx context.Context, order renew.Order, csr []byt
 	o, err := u.ca.Finalize(ctx, order, csr)
 	o.Status = renew.Invalid
 	return o, err
+}
+
+// The write that dates an order anew is the one that notes its URL: its own answer may be lost.
+func TestALostAnswerWhereAnOrderIsDatedAnewIssuesOnce(t *testing.T) {
+	quick := entry.LimitSet{Overrides: budget.Limits{budget.NewOrdersPerAccount: {Burst: 3, Count: 3, Period: 30 * time.Second}}}
+	start := func() *world {
+		w := newWorld(t)
+		if err := w.table.SetLimits(context.Background(), "ca.example", quick); err != nil {
+			t.Fatal(err)
+		}
+		w.want(t, "www", "a.example")
+		w.calls = nil
+		return w
+	}
+	whole := start()
+	whole.deliver("one", scheduled("www"))
+	for i, call := range whole.calls {
+		t.Run(fmt.Sprintf("%02d %s", i+1, call), func(t *testing.T) {
+			w := start()
+			w.at, w.fate = i+1, lostAnswer
+			w.untilIssued(t, "www")
+			if w.ca.finalized != 1 {
+				t.Errorf("%d certificates", w.ca.finalized)
+			}
+		})
+	}
 }
